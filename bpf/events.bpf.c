@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Allocations and frees of one CPython, seen at instructions that user/probe/ has chosen.
+ *
+ * A small block is the head of the free list of the pool in use (Objects/obmalloc.c,
+ * pymalloc_alloc): its address is in a register when it is popped, or in the pool's header before.
+ * Reading the target's memory costs a quarter of a hit, whatever is read. Each program does the
+ * least it can: a hit happens inside the target's allocator, with its GIL held.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/events.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Set before load. */
+const volatile __u32 target_tgid = 0; /* 0: the link itself filters by address space */
+const volatile __u64 pool_mask = 0;   /* ~(pool_size - 1) */
+const volatile __u32 refcount_mask_high =
+	0; /* upper half of the reference count word that counts */
+
+const volatile bool self_check = false;
+
+/* Set while attached. Records are written between enabled = 1 and 0, so that no half-attached
+ * window counts. */
+volatile __u32 enabled = 0;
+volatile __u32 growth_enabled = 0;
+
+/* Places of the ring minus 1. */
+const volatile __u32 ring_mask = 0;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct event);
+} ring SEC(".maps");
+
+__u64 produced; /* records so far */
+__u64 consumed; /* of them; written by user space */
+
+__u64 counts[EVENTS_COUNT_MAX];
+__u64 hits[SITES_MAX];
+
+/* The front of CPython's struct pool_header, alike from 3.8 to 3.15 (Objects/obmalloc.c,
+ * pycore_obmalloc.h). */
+struct pool_header {
+	__u32 count;
+	__u32 pad;
+	__u64 freeblock;
+	__u64 next;
+	__u64 prev;
+	__u32 arena_index;
+	__u32 size_index;
+};
+
+/*
+ * The realloc that is under way. One is enough: it runs with the GIL held from its first look at
+ * the block until libc's realloc has returned.
+ */
+struct {
+	__u64 old;
+	__u64 size;
+	__u32 tid;
+	__u16 site;
+	__u16 inside; /* libc's realloc has been entered with this block */
+} pending;
+
+/* The self-check: what the first of two sites said of the block that is handed out. */
+__u64 expected;
+
+__u64 empty_hits;
+
+#define X86_FLAGS_ZF 0x40
+
+static __always_inline void count(__u32 which)
+{
+	__sync_fetch_and_add(&counts[which], 1);
+}
+
+/* One load at a fixed offset. Plain C would let clang join the cases into a computed one, which the
+ * verifier refuses. */
+#define REG(number, field)                                                                         \
+	case number:                                                                               \
+		asm volatile("%0 = *(u64 *)(%1 + %2)"                                              \
+			     : "=r"(value)                                                         \
+			     : "r"(ctx), "i"(__builtin_offsetof(struct pt_regs, field)));          \
+		break;
+
+/* @reg as x86 encodes registers. */
+static __always_inline __u64 reg_read(struct pt_regs *ctx, __u8 reg)
+{
+	__u64 value = 0;
+
+	switch (reg) {
+		REG(0, ax)
+		REG(1, cx)
+		REG(2, dx)
+		REG(3, bx)
+		REG(4, sp)
+		REG(5, bp)
+		REG(6, si)
+		REG(7, di)
+		REG(8, r8)
+		REG(9, r9)
+		REG(10, r10)
+		REG(11, r11)
+		REG(12, r12)
+		REG(13, r13)
+		REG(14, r14)
+		REG(15, r15)
+	}
+	return value;
+}
+
+/* A place in the ring, and its number. NULL: full. */
+static __always_inline struct event *reserve(__u64 *ret_at)
+{
+	__u32 place;
+
+	if (produced - consumed > ring_mask - RING_SLACK) {
+		count(EVENTS_LOST_RING);
+		return NULL;
+	}
+	*ret_at = __sync_fetch_and_add(&produced, 1);
+	place = *ret_at & ring_mask;
+	return bpf_map_lookup_elem(&ring, &place);
+}
+
+/* x86 keeps stores in their order: who sees the first word sees the rest. */
+static __always_inline void submit(struct event *e, union event_word head, __u64 at)
+{
+	head.turn = EVENT_TURN(at);
+	barrier();
+	*(volatile __u64 *)&e->head.word = head.word;
+}
+
+static __always_inline void emit(__u8 kind, __u16 site, __u64 addr, __u64 size)
+{
+	struct event *e;
+	__u64 at;
+
+	e = reserve(&at);
+	if (!e)
+		return;
+	e->addr = addr;
+	e->size = size;
+	submit(e, (union event_word){ .kind = kind, .site = site }, at);
+}
+
+static __always_inline int at_pool(struct pt_regs *ctx, struct site_cookie c, __u64 value)
+{
+	struct pool_header pool;
+
+	if (ctx->flags & X86_FLAGS_ZF) {
+		count(EVENTS_SLOW);
+		return 0;
+	}
+	if (bpf_probe_read_user(&pool, sizeof(pool), (void *)value)) {
+		count(EVENTS_LOST_POOL);
+		return 0;
+	}
+	expected = pool.freeblock;
+	emit(EVENT_ALLOC, c.site, pool.freeblock, (pool.size_index + 1) << 4);
+	return 0;
+}
+
+static __always_inline void compare(__u64 block)
+{
+	count(EVENTS_CHECKED);
+	if (block != expected)
+		count(EVENTS_MISPREDICTED);
+}
+
+/* Nothing is read from the target: the size is in the pool's header, which user space knows. */
+static __always_inline int at_block(struct site_cookie c, __u64 block)
+{
+	if (self_check)
+		compare(block);
+	emit(EVENT_ALLOC, c.site, block, 0);
+	return 0;
+}
+
+static __always_inline __u64 chunk_read(__u64 addr)
+{
+	__u64 chunk = 0;
+
+	bpf_probe_read_user(&chunk, sizeof(chunk), (void *)(addr - 8));
+	return chunk;
+}
+
+static __always_inline int at_large(struct pt_regs *ctx, struct site_cookie c, __u64 addr)
+{
+	struct event *e;
+	__u64 at, chunk;
+
+	if (ctx->flags & X86_FLAGS_ZF) {
+		count(EVENTS_FAILED);
+		return 0;
+	}
+	if (c.flags & SITE_IN_MEMORY &&
+	    bpf_probe_read_user(&addr, sizeof(addr), (void *)(addr + c.disp))) {
+		count(EVENTS_LOST_STACK);
+		return 0;
+	}
+	chunk = chunk_read(addr);
+	e = reserve(&at);
+	if (!e)
+		return 0;
+	e->addr = addr;
+	e->large.size = c.size_reg == SITE_NO_REG ? 0 : reg_read(ctx, c.size_reg);
+	e->large.chunk = chunk;
+	submit(e, (union event_word){ .kind = EVENT_ALLOC_LARGE, .site = c.site }, at);
+	return 0;
+}
+
+static __always_inline __u8 dead_flag(__u64 refcount, __u8 flag)
+{
+	return ((__u32)refcount | ((__u32)(refcount >> 32) & refcount_mask_high)) ? 0 : flag;
+}
+
+static __always_inline int at_free(struct site_cookie c, __u64 addr)
+{
+	union event_word head = { .kind = EVENT_FREE, .site = c.site };
+	__u64 words[6], at;
+	struct event *e;
+
+	if (!addr)
+		return 0;
+	/* The smallest block has 16 bytes, and only the last of an arena has nothing mapped behind
+	 * it. */
+	if (bpf_probe_read_user(words, sizeof(words), (void *)addr)) {
+		words[2] = words[3] = words[4] = words[5] = 0;
+		bpf_probe_read_user(words, 16, (void *)addr);
+		count(EVENTS_PARTIAL_FREE);
+	}
+	e = reserve(&at);
+	if (!e)
+		return 0;
+	head.flags = (c.flags & SITE_LINKED ? 0 : dead_flag(words[0], EVENT_FREE_DEAD_0)) |
+		     dead_flag(words[2], EVENT_FREE_DEAD_16) |
+		     dead_flag(words[4], EVENT_FREE_DEAD_32);
+	e->addr = addr;
+	e->types[0] = words[1];
+	e->types[1] = words[3];
+	e->types[2] = words[5];
+	submit(e, head, at);
+	return 0;
+}
+
+static __always_inline int at_realloc(struct site_cookie c, __u64 old)
+{
+	if (pending.inside)
+		count(EVENTS_LOST_PAIR); /* the one before never came back */
+	pending.old = old;
+	pending.tid = bpf_get_current_pid_tgid();
+	pending.site = c.site;
+	pending.inside = 0;
+	return 0;
+}
+
+/* Others call libc's realloc too, with and without the GIL: only the block we wait for, in its
+ * thread, is ours. */
+static __always_inline int at_libc_realloc(struct pt_regs *ctx)
+{
+	if (!pending.old || pending.inside || pending.old != ctx->di ||
+	    pending.tid != (__u32)bpf_get_current_pid_tgid())
+		return 0;
+	pending.size = ctx->si;
+	pending.inside = 1;
+	return 0;
+}
+
+static __always_inline int at_libc_realloc_end(struct pt_regs *ctx)
+{
+	struct event *e;
+	__u64 at, chunk;
+
+	if (!pending.inside || pending.tid != (__u32)bpf_get_current_pid_tgid())
+		return 0;
+	pending.inside = 0;
+	if (!ctx->ax) {
+		count(EVENTS_FAILED);
+		return 0;
+	}
+	chunk = chunk_read(ctx->ax);
+	e = reserve(&at);
+	if (!e)
+		return 0;
+	e->addr = ctx->ax;
+	e->large.old = pending.old;
+	e->large.size = pending.size;
+	e->large.chunk = chunk;
+	submit(e, (union event_word){ .kind = EVENT_MOVE, .site = pending.site }, at);
+	pending.old = 0;
+	return 0;
+}
+
+/* A fresh pool's header is set up when the function returns; its first block is the return value.
+ */
+static __always_inline int at_fresh(struct pt_regs *ctx, struct site_cookie c)
+{
+	__u64 addr = ctx->ax, base = addr & pool_mask;
+	struct pool_header pool;
+
+	if (!addr)
+		return 0;
+	if (bpf_probe_read_user(&pool, sizeof(pool), (void *)base)) {
+		count(EVENTS_LOST_POOL);
+		return 0;
+	}
+	emit(EVENT_GROW, c.site, base, pool.size_index);
+	if (enabled)
+		emit(EVENT_ALLOC, c.site, addr, (pool.size_index + 1) << 4);
+	return 0;
+}
+
+static __always_inline int at_check(struct site_cookie c, __u64 block)
+{
+	if (c.flags & SITE_FIRST)
+		expected = block;
+	else
+		compare(block);
+	return 0;
+}
+
+static __always_inline int dispatch(struct pt_regs *ctx, struct site_cookie c)
+{
+	__u64 value = reg_read(ctx, c.reg);
+
+	switch (c.role) {
+	case SITE_BLOCK:
+		return at_block(c, value);
+	case SITE_POOL:
+		return at_pool(ctx, c, value);
+	case SITE_FREE:
+		return at_free(c, value);
+	case SITE_LARGE:
+		return at_large(ctx, c, value);
+	case SITE_REALLOC:
+		return at_realloc(c, value);
+	case SITE_LIBC_REALLOC:
+		return at_libc_realloc(ctx);
+	case SITE_LIBC_REALLOC_END:
+		return at_libc_realloc_end(ctx);
+	case SITE_CHECK:
+		return at_check(c, value);
+	}
+	count(EVENTS_LOST_SITE);
+	return 0;
+}
+
+/* Other threads come through libc's realloc without the GIL: hence the atomic sum. */
+static __always_inline void hit(__u32 site)
+{
+	__sync_fetch_and_add(&hits[site & (SITES_MAX - 1)], 1);
+}
+
+static __always_inline bool is_target(void)
+{
+	return !target_tgid || bpf_get_current_pid_tgid() >> 32 == target_tgid;
+}
+
+SEC("uprobe")
+int on_site(struct pt_regs *ctx)
+{
+	union site_word cookie = { .word = bpf_get_attach_cookie(ctx) };
+
+	if (!is_target())
+		return 0;
+	hit(cookie.c.site); /* while a window opens or closes as well: the target pays for it all
+			       the same */
+	return enabled ? dispatch(ctx, cookie.c) : 0;
+}
+
+/* On its own link: it may stay attached while no window is open. */
+SEC("uretprobe")
+int on_fresh(struct pt_regs *ctx)
+{
+	union site_word cookie = { .word = bpf_get_attach_cookie(ctx) };
+
+	if (!(enabled | growth_enabled) || !is_target())
+		return 0;
+	hit(cookie.c.site);
+	return at_fresh(ctx, cookie.c);
+}
+
+SEC("uretprobe")
+int on_return(struct pt_regs *ctx)
+{
+	union site_word cookie = { .word = bpf_get_attach_cookie(ctx) };
+
+	if (!is_target())
+		return 0;
+	hit(cookie.c.site);
+	return enabled ? dispatch(ctx, cookie.c) : 0;
+}
+
+/* What the least costs: the base line of every price. The counter shows whether it ran at all. */
+SEC("uprobe")
+int on_empty(struct pt_regs *ctx)
+{
+	empty_hits++;
+	return 0;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The seam between the BPF programs and user space: the only header that both include.
+ *
+ * Records are all of one size and never change their meaning; a new need is a new kind with a new
+ * number. They lie in an array that both sides map, used as a ring: a record costs the target a few
+ * stores, where a BPF ring buffer would cost it two calls. Their order is the order of the
+ * operations: pymalloc is only entered with the GIL held, and every record is placed by the thread
+ * that holds it. (Free-threaded builds have no pymalloc and no such order; no plan is made for
+ * them.)
+ */
+#pragma once
+
+#ifndef __bpf__
+#include <linux/types.h> /* the programs have these from vmlinux.h */
+#endif
+
+#define EVENTS_VERSION 2
+
+/* Numbers are never reused. */
+enum event_kind {
+	EVENT_ALLOC = 1,       /* a block of a pool */
+	EVENT_ALLOC_LARGE = 2, /* over 512 bytes, or 0: from libc's malloc or calloc */
+	EVENT_FREE = 3,	       /* either of the two; about to be freed, content still whole */
+	EVENT_MOVE = 4,	       /* libc's realloc of a large block; old == new when it stayed */
+	EVENT_GROW = 5,	       /* pymalloc opened a pool */
+};
+
+/* Flags of EVENT_FREE: the reference count of an object behind 0, 16 or 32 bytes of pre-header is
+ * 0. */
+#define EVENT_FREE_DEAD_0 (1u << 0)
+#define EVENT_FREE_DEAD_16 (1u << 1)
+#define EVENT_FREE_DEAD_32 (1u << 2)
+
+/* The first word of a record, and the last that is written. @site: index into the plan's sites. */
+union event_word {
+	struct {
+		__u8 kind;
+		__u8 flags;
+		__u16 site;
+		__u32 turn; /* EVENT_TURN of its place: tells a new record from what was there */
+	};
+	__u64 word;
+};
+
+/* Of the record with number @at, counted from 0. */
+#define EVENT_TURN(at) ((__u32)(at) + 1)
+
+struct event {
+	union event_word head;
+	__u64 addr; /* ALLOC, LARGE, FREE: block. MOVE: new. GROW: pool */
+	union {
+		__u64 size; /* ALLOC: bytes of the block, 0: as its pool says. GROW: size class */
+		struct {
+			__u64 size;  /* bytes asked for; 0: not known */
+			__u64 chunk; /* the word in front of the block: glibc's chunk size and
+					flags; 0: unreadable */
+			__u64 old;   /* MOVE */
+		} large;	     /* LARGE and MOVE */
+		__u64 types[3];	     /* FREE: the words at addr + 8, + 24, + 40; 0: unreadable */
+	};
+};
+
+_Static_assert(sizeof(union event_word) == 8, "written at once");
+_Static_assert(sizeof(struct event) == 40, "the wire format");
+
+/* So many places of the ring stay free: for threads that place a record at the same time, which
+ * only a program that breaks the rules of the GIL has. */
+#define RING_SLACK 64
+
+/* Every way to lose or to misread a record, each with its own counter. */
+enum event_count {
+	EVENTS_RECORDS,	   /* written to the ring; filled in by the session */
+	EVENTS_LOST_RING,  /* ring full */
+	EVENTS_LOST_POOL,  /* a pool header could not be read */
+	EVENTS_LOST_STACK, /* a word of the target's stack could not be read */
+	EVENTS_LOST_SITE,  /* a cookie that makes no sense */
+	EVENTS_LOST_PAIR,  /* a realloc of a large block of which no end was seen */
+	EVENTS_SLOW, /* not a loss: pool empty, the record comes from the fresh pool or from libc */
+	EVENTS_FAILED,	     /* not a loss: the allocation returned NULL */
+	EVENTS_PARTIAL_FREE, /* not a loss: the last words of a block at the end of a mapping were
+				unreadable */
+	EVENTS_CHECKED,	     /* self-check: predicted addresses that were compared */
+	EVENTS_MISPREDICTED, /* self-check: and proved wrong */
+	EVENTS_HITS,	     /* of all sites: what the target pays for; summed by the session */
+	EVENTS_COUNT_MAX,
+};
+
+/* What a probe site is for; part of its cookie. */
+enum site_role {
+	SITE_POOL = 1,	  /* `pool == pool->nextpool?` register: pool */
+	SITE_LARGE = 2,	  /* `result == NULL?` behind libc's malloc or calloc; register: result */
+	SITE_FREE = 3,	  /* in a free, not NULL; register: block */
+	SITE_REALLOC = 4, /* in a realloc; register: old block */
+	SITE_FRESH = 5,	  /* return of the function that opens a pool */
+	SITE_LIBC_REALLOC = 6,	   /* entry of libc's realloc */
+	SITE_LIBC_REALLOC_END = 7, /* its return */
+	SITE_CHECK = 8,	 /* self-check: register holds the block that is really handed out */
+	SITE_EMPTY = 9,	 /* does nothing: what a hit costs */
+	SITE_BLOCK = 10, /* `was it the pool's last free block?` register: the block handed out */
+};
+
+#define SITES_MAX 1024
+#define SITE_NO_REG 0xff
+
+/* A value at a site: a register (numbered as x86 encodes them), or a word relative to one. */
+struct site_cookie {
+	__u16 site;
+	__u8 role;
+	__u8 reg;      /* 0..15, or SITE_NO_REG */
+	__u8 size_reg; /* LARGE: bytes asked for, or SITE_NO_REG */
+	__u8 flags;
+	__u16 disp; /* with SITE_IN_MEMORY the value is the word at reg + disp */
+};
+
+#define SITE_IN_MEMORY (1u << 0)
+#define SITE_LINKED (1u << 1) /* FREE: the first word of the block is overwritten already */
+#define SITE_FIRST (1u << 2)  /* CHECK: comes before what it checks */
+
+union site_word {
+	struct site_cookie c;
+	__u64 word;
+};
+
+_Static_assert(sizeof(union site_word) == 8, "fits a BPF cookie");

@@ -1,0 +1,127 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The census against the limit and against what one would do inside the process, as ratios in one run.
+
+Usage: tests/bench/census.py build/tools/census_bench [--megabytes 10 100 1000] [--interpreter SUBSTRING]
+       [--modules DIR...]
+
+For each heap: the bare copy of its pools, a census with one and two threads, and how much memory ours takes. For the
+last heap of up to 200 MB also, inside the target, gc.get_objects with sys.getsizeof and, where --modules has
+them, pympler's muppy and guppy: how long they take, and the longest stall of a 1 ms ticker meanwhile.
+"""
+
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import interpreters  # noqa: E402
+from target import Target  # noqa: E402
+
+ROUNDS = 5
+BYTES_A_ROUND = 128  # about what [float(n)] and its number take, in every version
+
+PROGRAM = """
+import gc, sys, threading, time
+kept = [[float(n)] for n in range(int(sys.argv[1]))]
+
+def objects():
+    return sum(map(sys.getsizeof, gc.get_objects()))
+
+def muppy():
+    from pympler import muppy, summary
+    return len(summary.summarize(muppy.get_objects()))
+
+def heapy():
+    import guppy
+    return guppy.hpy().heap().size
+
+stall = 0.0
+def tick():
+    global stall
+    last = time.perf_counter()
+    while True:
+        time.sleep(0.001)
+        now = time.perf_counter()
+        stall = max(stall, now - last - 0.001)
+        last = now
+
+threading.Thread(target=tick, daemon=True).start()
+print("ready", flush=True)
+for line in sys.stdin:
+    stall = 0.0
+    start = time.perf_counter()
+    what = line.strip()
+    try:
+        if what.startswith("sleep"):
+            time.sleep(float(what.split()[1]))
+        elif what:
+            globals()[what]()
+        print(time.perf_counter() - start, stall, flush=True)
+    except ImportError as missing:
+        print("-", missing, flush=True)
+"""
+
+
+def fields(line):
+    return {name: float(value) for name, value in re.findall(r"(\w+)=([\d.]+)", line)}
+
+
+def measure(tool, target):
+    done = subprocess.run([tool, str(target.pid), str(ROUNDS)], capture_output=True, text=True, check=True)
+    return fields(done.stdout)
+
+
+def show_heap(megabytes, f):
+    print(
+        f"{megabytes:>7} MB {f['blocks']:>12,.0f} blocks  copy {f['copy_ms']:8.1f} ms  census, one thread"
+        f" {f['census_1_ms']:8.1f} ms ({f['ratio_1']:.2f})  two {f['census_2_ms']:8.1f} ms ({f['ratio_2']:.2f})"
+        f"  own RSS {f['own_rss_kib'] / 1024:.1f} MiB",
+        flush=True,
+    )
+
+
+def show_rivals(tool, target):
+    target.send("sleep 2")
+    ours = measure(tool, target)
+    _, stall = target.line().split()
+    _, alone = target.ask("sleep 2").split()
+    print(f"  target's longest stall: alone {float(alone) * 1e3:.1f} ms, during our censuses {float(stall) * 1e3:.1f} ms")
+    for what, name in (("objects", "gc.get_objects + getsizeof"), ("muppy", "pympler muppy"), ("heapy", "guppy heap()")):
+        answer = target.ask(what, timeout=600).split(maxsplit=1)
+        if answer[0] == "-":
+            print(f"  {name:28} not measured: {answer[1]}")
+            continue
+        seconds, stall = float(answer[0]), float(answer[1])
+        print(
+            f"  {name:28} {seconds * 1e3:10.1f} ms, {seconds * 1e3 / ours['census_2_ms']:8.0f} times our census,"
+            f" longest stall {stall * 1e3:.1f} ms",
+            flush=True,
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("tool")
+    parser.add_argument("--megabytes", type=int, nargs="+", default=[10, 100, 1000])
+    parser.add_argument("--interpreter", default="3.11")
+    parser.add_argument("--modules", nargs="*", default=[])
+    options = parser.parse_args()
+    chosen = [i for i in interpreters.discover() if options.interpreter in i.id]
+    if not chosen:
+        raise SystemExit(f"no interpreter matches {options.interpreter!r}")
+    rivals_at = max((m for m in options.megabytes if m <= 200), default=None)
+    for interpreter in chosen:
+        print(interpreter.id)
+        for megabytes in options.megabytes:
+            count = megabytes * 1000000 // BYTES_A_ROUND
+            env = {"PYTHONPATH": ":".join(options.modules)}
+            with Target(interpreter, PROGRAM, count, env=env, timeout=900) as target:
+                show_heap(megabytes, measure(options.tool, target))
+                if megabytes == rivals_at:
+                    show_rivals(options.tool, target)
+
+
+main()

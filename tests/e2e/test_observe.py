@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Exact and budget mode against a target whose rate is known."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pytest
+from probes import breakpoints
+
+CHURN = pathlib.Path(__file__).with_name("churn.py")
+RATE = 10000
+# By hand, or in a longer run: PYMEMTOP_TEST_SECONDS=30.
+SECONDS = float(os.environ.get("PYMEMTOP_TEST_SECONDS", "4"))
+
+
+class Pace:
+    """What the target itself says its rate was, from entering to leaving."""
+
+    def __init__(self, target):
+        self.target = target
+
+    def __enter__(self):
+        self.before = [float(x) for x in self.target.ask("").split()]
+        return self
+
+    def __exit__(self, *exception):
+        after = [float(x) for x in self.target.ask("").split()]
+        self.rate = (after[0] - self.before[0]) / (after[1] - self.before[1])
+
+
+def node_of(snapshot):
+    return next(t for t in snapshot["types"] if t["name"] == "__main__.Node")
+
+
+@pytest.fixture
+def churn(interpreter, start_target, pymemtop, can_use_bpf, can_attach):
+    target = start_target(interpreter, CHURN, RATE)
+    probe = pymemtop.run("snapshot", target.pid, "-d", "10ms", "--events", "exact")
+    if probe.returncode == 5:
+        pytest.skip(probe.stderr.strip())
+    return target
+
+
+def test_exact_mode_counts_all_and_drifts_nowhere(churn, pymemtop):
+    with Pace(churn) as pace:
+        snapshot = pymemtop.json("snapshot", churn.pid, "-d", f"{SECONDS}s", "--events", "exact")
+    events, node = snapshot["events"], node_of(snapshot)
+    assert events["mode"] == "exact"
+    assert events["lost"] == 0
+    assert events["drift_objects"] == 0 and events["drift_bytes"] == 0
+    assert events["coverage"] > 0.98
+    assert node["alloc_objects_per_second"] == pytest.approx(pace.rate, rel=0.02)
+    assert node["free_objects_per_second"] == pytest.approx(pace.rate, rel=0.02)
+    assert node["rate_error"] == 0
+
+
+def test_budget_mode_keeps_its_promise(churn, pymemtop):
+    with Pace(churn) as pace:
+        snapshot = pymemtop.json("snapshot", churn.pid, "-d", "8s", "--max-overhead", "1%")
+    events, node = snapshot["events"], node_of(snapshot)
+    assert events["mode"] == "budget"
+    assert events["overhead"]["limit"] == pytest.approx(0.01)
+    # A budget is kept over any 10 s; what one window's end may overdraw is less than a tenth of it.
+    assert 0 < events["overhead"]["estimated"] <= 0.011
+    assert 0 < events["coverage"] < 1
+    assert events["drift_objects"] is None
+    assert node["rate_error"] > 0
+    error = abs(node["alloc_objects_per_second"] - pace.rate) / pace.rate
+    assert error < max(3 * node["rate_error"], 0.1)
+
+
+def test_events_off_places_no_probe(churn, pymemtop):
+    snapshot = pymemtop.json("snapshot", churn.pid)
+    assert snapshot["events"]["mode"] == "off"
+    assert snapshot["events"]["sites"] == []
+    assert node_of(snapshot)["alloc_objects_per_second"] is None
+
+
+def test_kill_leaves_no_probe_behind(churn, pymemtop):
+    watcher = subprocess.Popen(
+        [pymemtop.path, "snapshot", str(churn.pid), "-d", "60s", "--events", "exact"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 20
+    while not breakpoints(churn.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert breakpoints(churn.pid) > 0, "the probes never came"
+    watcher.send_signal(signal.SIGKILL)
+    watcher.wait()
+    deadline = time.monotonic() + 5
+    while breakpoints(churn.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert breakpoints(churn.pid) == 0
+    with Pace(churn) as pace:
+        time.sleep(0.5)
+    assert pace.rate == pytest.approx(RATE, rel=0.2)

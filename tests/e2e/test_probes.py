@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What probes leave behind, whom they disturb, and what becomes of records that are lost."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import interpreters
+import pytest
+from probes import Watch, breakpoints
+from target import Target
+
+HERE = pathlib.Path(__file__).parent
+CHURN = HERE / "churn.py"
+FORKER = HERE / "forker.py"
+FLAT_OUT = 1e9
+# By hand: PYMEMTOP_TEST_CYCLES=1000.
+CYCLES = int(os.environ.get("PYMEMTOP_TEST_CYCLES", "60"))
+
+LOOP = """
+import sys, time
+class Request:
+    def __init__(self, n):
+        self.n = n
+def work():
+    for n in range(1000):
+        Request(n)
+print("ready")
+for line in sys.stdin:
+    end, count, cpu = time.monotonic() + float(line), 0, time.process_time()
+    while time.monotonic() < end:
+        work()
+        count += 1
+    print((time.process_time() - cpu) / count)
+"""
+
+UNSHARE = """
+import sys
+class Item:
+    def __init__(self):
+        self.a = 1
+        self.b = 2
+items = [Item() for _ in range(3000)]
+print("ready")
+for line in sys.stdin:
+    for number, item in enumerate(items[:1000]):
+        for extra in range(40):
+            setattr(item, "extra%d" % ((extra + number) % 60), extra)
+    print("done")
+"""
+
+
+@pytest.fixture(scope="session")
+def python():
+    """One interpreter that can be traced is enough: what is tested here does not depend on it."""
+    for found in interpreters.discover():
+        if found.gil and not found.debug and not found.root and (3, 9, 0) <= found.version_info < (3, 14, 0):
+            return found
+    pytest.skip("no interpreter that can be traced")
+
+
+class Recording:
+    def __init__(self, pymemtop, pid, *options):
+        self.process = subprocess.Popen(
+            [pymemtop.path, "record", str(pid), *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+
+    def picture(self):
+        line = self.process.stdout.readline()
+        assert line, f"the recording ended: {self.process.wait()}"
+        return json.loads(line)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def watched_text(pid):
+    deadline = time.monotonic() + 20
+    while not breakpoints(pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert breakpoints(pid) > 0, "the probes never came"
+
+
+def test_loss_is_told_and_healed(python, start_target, pymemtop, can_use_bpf, can_attach):
+    """A consumer that stands still for longer than the ring has room."""
+    target = start_target(python, CHURN, FLAT_OUT)
+    with Recording(pymemtop, target.pid, "-i", "1s", "--events", "exact") as recording:
+        first = recording.picture()
+        assert first["events"]["lost"] == 0 and not first["partial"]
+        recording.process.send_signal(signal.SIGSTOP)
+        time.sleep(6)
+        recording.process.send_signal(signal.SIGCONT)
+        pictures = [recording.picture() for _ in range(6)]
+    told = [p for p in pictures if p["partial"]]
+    assert told, "nothing was lost, or nothing was said of it"
+    assert any("were lost" in reason for reason in told[0]["partial_reasons"])
+    assert told[0]["events"]["lost"] > 0
+    assert told[0]["events"]["drift_objects"] is None
+    last = pictures[-1]
+    assert last["events"]["lost"] == told[-1]["events"]["lost"]
+    assert not last["partial"]
+    assert (last["events"]["drift_objects"], last["events"]["drift_bytes"]) == (0, 0)
+
+
+def test_neighbours_pay_nothing(python, start_target, pymemtop, can_use_bpf, can_attach):
+    target, neighbour = start_target(python, CHURN, FLAT_OUT), start_target(python, LOOP)
+    before = min(float(neighbour.ask("0.3")) for _ in range(4))
+    with Recording(pymemtop, target.pid, "-i", "1s", "--events", "exact") as recording:
+        assert recording.picture()["events"]["records"] > 1000
+        during = min(float(neighbour.ask("0.3")) for _ in range(4))
+        assert breakpoints(target.pid) > 0
+        assert breakpoints(neighbour.pid) == 0
+    # A hit costs ten times what the loop does with an object: half is far from that, and noise is far from half.
+    assert during < before * 1.5
+
+
+def test_forked_children_are_not_traced(python, start_target, pymemtop, can_use_bpf, can_attach):
+    target = start_target(python, FORKER)
+    target.process.stdin.write(b"fork\n")
+    target.process.stdin.flush()
+    target.line()
+    alone = int(target.line())
+    with Recording(pymemtop, target.pid, "-i", "1s", "--events", "exact") as recording:
+        recording.picture()
+        watched_text(target.pid)
+        target.process.stdin.write(b"fork\n")
+        target.process.stdin.flush()
+        target.line()
+        watched = int(target.line())
+        pictures = [recording.picture() for _ in range(3)]
+    assert watched > alone / 2
+    assert pictures[-1]["events"]["records"] < 100000, "the child's events were taken for its parent's"
+    assert pictures[-1]["events"]["drift_objects"] == 0
+
+
+def test_windows_leave_nothing_behind(python, tools, can_use_bpf, can_attach):
+    def state(pid):
+        pages = int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return len(os.listdir(f"/proc/{pid}/fd")), pages * os.sysconf("SC_PAGESIZE")
+
+    with Target(python, CHURN, 1000) as target, Watch(tools, target.pid) as watch:
+        assert watch.first == "ready", watch.why
+        for _ in range(5):
+            watch.attach()
+            watch.ask("detach")
+        before = state(watch.process.pid), state(target.pid)
+        for _ in range(CYCLES):
+            watch.attach()
+            watch.ask("detach")
+        after = state(watch.process.pid), state(target.pid)
+        for (fds, rss), (fds_after, rss_after) in zip(before, after):
+            assert fds_after == fds
+            # The ring fills with what is seen, 40 bytes a record; a leak would be one of each of many windows.
+            assert rss_after - rss < 8 << 20
+        assert breakpoints(target.pid) == 0
+        assert watch.stats()["lost"] == 0
+
+
+def test_growth_is_counted_by_size_class(python, start_target, pymemtop, can_use_bpf, can_attach):
+    source = """
+import sys
+kept = []
+print("ready")
+for line in sys.stdin:
+    kept.append([b"x" * (400 + i % 8) for i in range(20000)])
+    print("done")
+"""
+    target = start_target(python, source)
+    for mode in "budget", "exact":
+        with Recording(pymemtop, target.pid, "-i", "1s", "--events", mode) as recording:
+            recording.picture()
+            before = recording.picture()
+            pools = {c["size_bytes"]: c["pools_count"] for c in before["memory"]["pymalloc"]["size_classes"]}
+            target.ask("")
+            after = [recording.picture() for _ in range(3)]
+        opened = sum(g["pools_opened"] for p in after for g in p["events"]["growth"] if g["size_bytes"] == 448)
+        now = {c["size_bytes"]: c["pools_count"] for c in after[-1]["memory"]["pymalloc"]["size_classes"]}
+        assert opened > 100
+        assert opened == now[448] - pools.get(448, 0), mode
+
+
+def test_a_class_that_stops_sharing_its_keys_is_told(python, start_target, pymemtop, can_use_bpf, can_attach):
+    target = start_target(python, UNSHARE)
+    with Recording(pymemtop, target.pid, "-i", "1s", "--events", "exact") as recording:
+        assert recording.picture()["events"]["layout_changes"] == []
+        target.ask("")
+        pictures = [recording.picture() for _ in range(3)]
+    change = next(c for c in pictures[-1]["events"]["layout_changes"] if c["type"] == "__main__.Item")
+    assert change["objects"] == 1000
+    assert change["after"] < change["seen"]
+    assert any(key.startswith("extra") for key in change["keys"]), change

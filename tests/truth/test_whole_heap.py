@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The whole heap against what the interpreter says of it: its allocator's statistics and its garbage collector."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+
+import books
+import pytest
+from target import Target
+
+TARGETS = pathlib.Path(__file__).parent / "targets"
+
+pytestmark = pytest.mark.usefixtures("can_attach")
+
+
+@pytest.fixture
+def target(interpreter, tmp_path):
+    if not interpreter.gil:
+        pytest.skip("no pymalloc to ask in a free-threaded build")
+    with Target(interpreter, TARGETS / "whole_heap.py", stderr=open(tmp_path / "stats", "w")) as running:
+        yield running
+
+
+def statistics(text):
+    """({size: (pools, blocks in use, free blocks)}, {name: bytes}, dead objects) of sys._debugmallocstats()."""
+    row = re.compile(r"^ +\d+ +(\d+) +(\d+) +(\d+) +(\d+)$", re.M)
+    classes = {int(size): (int(p), int(u), int(f)) for size, p, u, f in row.findall(text)}
+    totals = {}
+    for name, number in re.findall(r"^(.*?) += +([\d,]+)$", text, re.M):
+        totals.setdefault(name.strip(), int(number.replace(",", "")))  # what follows is not about arenas
+    dead = sum(int(n) for n in re.findall(r"^ *(\d+) free (?:\d+-sized )?Py\w+ \* ", text, re.M))
+    return classes, totals, dead
+
+
+def test_every_block_is_as_the_allocator_says(pymemtop, target, tmp_path):
+    """Class by class, to the block; what the interpreter keeps for reuse it calls in use, and a snapshot free."""
+    assert target.ask("stats") == "stats"
+    snapshot = pymemtop.json("snapshot", target.pid)
+    os.kill(target.pid, signal.SIGUSR1)
+    allocated = json.loads(target.line())["allocated"]
+    classes, totals, dead = statistics((tmp_path / "stats").read_text())
+    heap = snapshot["memory"]["pymalloc"]
+    books.check_still(snapshot)
+
+    rows = {c["size_bytes"]: c for c in heap["size_classes"]}
+    assert {size: row["pools_count"] for size, row in rows.items()} == {s: c[0] for s, c in classes.items()}
+    got = {size: row["inuse_blocks"] + row["free_blocks"] for size, row in rows.items()}
+    assert got == {size: used + free for size, (_, used, free) in classes.items()}
+    kept = {size: used - rows[size]["inuse_blocks"] for size, (_, used, _) in classes.items()}
+    assert min(kept.values()) >= 0, kept
+    assert sum(kept.values()) == heap["freelist_blocks"] >= dead > 0
+    assert sum(size * count for size, count in kept.items()) == heap["freelist_bytes"]
+
+    assert heap["arenas_count"] == totals["# arenas allocated current"]
+    assert heap["arena_bytes"] == totals["Total"]
+    assert heap["inuse_bytes"] + heap["freelist_bytes"] == totals["# bytes in allocated blocks"]
+    assert heap["free_block_bytes"] - heap["freelist_bytes"] == totals["# bytes in available blocks"]
+    lost = "pool headers", "quantization", "arena alignment"
+    assert heap["overhead_bytes"] == sum(totals["# bytes lost to " + what] for what in lost)
+
+    # sys.getallocatedblocks() counts pymalloc's blocks and those of malloc that were asked of it (> 512 bytes).
+    in_pools = sum(used for _, used, _ in classes.values())
+    large = allocated - in_pools
+    assert 0 < large < 0.2 * in_pools
+
+
+# Types whose instances are all tracked by the garbage collector from their birth, and never live in static data.
+TRACKED = """function module type set cell property staticmethod classmethod method_descriptor wrapper_descriptor
+    getset_descriptor member_descriptor classmethod_descriptor""".split()
+
+
+def test_objects_are_those_that_the_collector_knows(pymemtop, target):
+    target.ask("gc")
+    snapshot = pymemtop.json("snapshot", target.pid)
+    truth = json.loads(target.ask("gc"))
+    rows = [row for row in snapshot["types"] if row["name"] in TRACKED or row["name"] == "abc.ABCMeta"]
+    assert len(rows) > 8
+    got = {row["name"]: row["inuse_objects"] for row in rows}
+    assert got == {row["name"]: truth[row["address"]] for row in rows}

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Every screen at four sizes, against the files in golden/. PYMEMTOP_UPDATE_GOLDEN=1 writes them anew."""
+
+import os
+import pathlib
+import sys
+
+import interpreters
+import pytest
+from terminal import Terminal
+
+HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE))
+import normal  # noqa: E402
+
+SIZES = ["60x12", "80x24", "110x32", "200x60"]
+
+# Name, keys that lead there from the screen before, text that shows it is there, what the body is.
+SCREENS = [
+    ("types", [], "__main__.Small", normal.TABLE),
+    ("sorted", ["s", "s"], "↓OBJECTS", normal.TABLE),
+    ("reversed", ["r"], "↑OBJECTS", normal.TABLE),
+    ("filter", ["/", ".", "S", "m"], "filter: __main__.Sm_", normal.TABLE),
+    ("cleared", ["Enter", "c", "r", "/", "a", "i", "n", "_", "_", "Enter"], "↓OBJECTS", normal.TABLE),
+    ("type", ["End", "Enter"], "1,000 objects", normal.PAGE),
+    ("samples", ["PageDown"], "attributes:", normal.PAGE),
+    ("memory", ["m"], "Memory map", normal.PAGE),
+    ("dicts", ["d"], "LAYOUT", normal.PAGE),
+    ("advice", ["a"], "Advice, the most", normal.PAGE),
+    ("processes", ["l"], "COMMAND", normal.PAGE),
+    ("help", ["h"], "pymemtop: where", None),
+    ("paused", ["h", "Escape", "p"], "PAUSED", normal.TABLE),
+    ("baseline", ["p", "b"], "baseline set", normal.TABLE),
+]
+
+
+@pytest.fixture(scope="module")
+def steady():
+    """One process for all sizes: nothing is done to it."""
+    from target import Target
+
+    release = next(i for i in interpreters.discover() if i.gil and not i.debug)
+    with Target(release, HERE / "steady.py") as target:
+        yield target
+
+
+def compare(name, size, text):
+    path = HERE / "golden" / size / f"{name}.txt"
+    if os.environ.get("PYMEMTOP_UPDATE_GOLDEN") == "1":
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert text == path.read_text(), f"differs from {path}"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_screens(pymemtop, can_attach, steady, size):
+    width, height = map(int, size.split("x"))
+    command = [pymemtop.path, "top", steady.pid, "--events", "off", "--filter", "__main__", "-i", "1s"]
+    with Terminal(command, width, height) as terminal:
+        for name, keys, shown, body in SCREENS:
+            terminal.press(*keys)
+            rows = terminal.wait(lambda rows: is_there(rows, shown))
+            compare(name, size, normal.normal(rows, body) if body else "\n".join(rows) + "\n")
+        terminal.press("q")
+        terminal.wait("[ended 0]")
+
+
+
+def is_there(rows, shown):
+    """Samples come with a census of their own, a moment after the rest."""
+    text = "\n".join(rows)
+    return shown in text and "with the next census" not in text

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "unit.h"
+
+#include "attribute/classify.h"
+#include "fake_python.h"
+
+#define THING (WORLD_STATIC + 0x5000)
+#define PLAIN (WORLD_STATIC + 0x6000)
+
+static struct world w;
+static struct type *thing, *plain;
+
+static int setup(void **state)
+{
+	world_init(&w, "3.11");
+	world_put_type(&w, THING, "lib.Thing", TPFLAGS_HAVE_GC, 32);
+	world_put_type(&w, PLAIN, "float", 0, 24);
+	thing = world_type(&w, THING);
+	plain = world_type(&w, PLAIN);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	world_fini(&w);
+	return 0;
+}
+
+static void put_object(uint8_t *block, uint32_t front, uint64_t count, uint64_t type)
+{
+	memcpy(block + front + w.layout->ob_refcnt, &count, 8);
+	memcpy(block + front + w.layout->ob_type, &type, 8);
+}
+
+static enum block_kind classify(const uint8_t *block, uint32_t len, struct type **type)
+{
+	return classify_block(&w.worker, block, len, len, type);
+}
+
+static void objects_are_told_by_their_type(void **state)
+{
+	uint8_t block[64] = {};
+	struct type *type = NULL;
+
+	assert_int_equal(classify(block, 64, &type), BLOCK_RAW);
+	put_object(block, 16, 3, THING);
+	assert_int_equal(classify(block, 64, &type), BLOCK_OBJECT);
+	assert_ptr_equal(type, thing);
+	put_object(block, 16, 0, THING);
+	assert_int_equal(classify(block, 64, &type), BLOCK_DEAD);
+	put_object(block, 16, 0x7f0012345678, THING);
+	assert_int_equal(classify(block, 64, &type), BLOCK_RAW);
+	memset(block, 0, 64);
+	put_object(block, 0, 1, THING); /* no GC head in front of it */
+	assert_int_equal(classify(block, 64, &type), BLOCK_RAW);
+	put_object(block, 0, 1, PLAIN);
+	assert_int_equal(classify(block, 64, &type), BLOCK_OBJECT);
+	assert_ptr_equal(type, plain);
+	put_object(block, 0, WORLD_STATIC + 8,
+		   PLAIN); /* a pointer to a static object is no count */
+	assert_int_equal(classify(block, 64, &type), BLOCK_RAW);
+}
+
+static void a_block_too_small_for_the_type_is_none(void **state)
+{
+	uint8_t block[64] = {};
+	struct type *type;
+
+	put_object(block, 16, 1, THING); /* 16 in front and 32 */
+	assert_int_equal(classify(block, 48, &type), BLOCK_OBJECT);
+	assert_int_equal(classify(block, 32, &type), BLOCK_RAW);
+	assert_int_equal(classify(block, 16, &type), BLOCK_RAW);
+	assert_int_equal(classify(block, 8, &type), BLOCK_RAW);
+}
+
+/* Objects, dead ones, raw blocks and free ones in one pool. */
+static void a_pool_is_booked_block_by_block(void **state)
+{
+	const struct layout *l = w.layout;
+	uint64_t first = world_pool(&w, 0, 2), addr = first - l->pool_overhead;
+	struct pool pool;
+
+	fake_pool(&w.fake, l, addr, 2, 0, 40);
+	for (uint32_t i = 0; i < 40; i++) {
+		uint8_t *block = fake_at(&w.fake, first + 48 * i, 48);
+
+		if (i < 20)
+			put_object(block, i % 2 ? 16 : 0, 1,
+				   i % 2 ? THING : PLAIN); /* they alternate */
+		else if (i < 25)
+			put_object(block, 16, 0, THING);
+	}
+	fake_pool_free(&w.fake, l, addr, 4);
+	fake_pool_free(&w.fake, l, addr, 39);
+	assert_int_equal(pool_parse(&pool, l, addr, fake_at(&w.fake, addr, l->pool_size)),
+			 POOL_WHOLE);
+	classify_pool(&w.visitor, &pool);
+	classify_done(&w.visitor);
+	assert_int_equal(thing->tally.objects, 10);
+	assert_int_equal(thing->tally.parts[TALLY_OBJECT], 480);
+	assert_int_equal(thing->tally.sizeof_bytes, 480);
+	assert_int_equal(plain->tally.objects, 9);
+	assert_int_equal(plain->tally.sizeof_bytes, 9 * 24);
+	assert_int_equal(w.worker.object_blocks[2], 19);
+	assert_int_equal(w.worker.dead_blocks[2], 5);
+	assert_int_equal(w.worker.raw_blocks[2], 14);
+}
+
+static void free_lists_make_raw_blocks_dead(void **state)
+{
+	const struct layout *l = w.layout;
+	uint64_t first = world_pool(&w, 0, 1), addr = first - l->pool_overhead,
+		 dead[] = { first, first + 32 + 16 };
+	struct pool pool;
+
+	fake_pool(&w.fake, l, addr, 1, 0, 3);
+	w.census.dead = (struct freelists){ dead, 2 }; /* one behind its GC head */
+	assert_int_equal(pool_parse(&pool, l, addr, fake_at(&w.fake, addr, l->pool_size)),
+			 POOL_WHOLE);
+	classify_pool(&w.visitor, &pool);
+	assert_int_equal(w.worker.dead_blocks[1], 2);
+	assert_int_equal(w.worker.raw_blocks[1], 1);
+}
+
+static struct {
+	size_t count;
+	uint64_t bytes;
+	bool sure;
+} handed;
+
+static void hand(void *ctx, uint64_t addr, uint64_t size, bool sure)
+{
+	handed.count++;
+	handed.bytes += size;
+	handed.sure = sure;
+}
+
+static void chunks_are_objects_or_somebodys_buffer(void **state)
+{
+	uint8_t data[1024] = {};
+	struct glibc_chunk chunk = {
+		.addr = WORLD_HEAP + 16, .size = 2048, .data = data, .data_len = 1024
+	};
+
+	w.shared.block = hand;
+	classify_chunk(&w.visitor, &chunk);
+	assert_int_equal(w.worker.malloc_bytes, 0);
+	assert_false(handed.sure);
+	put_object(data, 16, 1, THING);
+	classify_chunk(&w.visitor, &chunk);
+	assert_int_equal(w.worker.malloc_bytes, 2048);
+	assert_int_equal(thing->tally.parts[TALLY_OBJECT], 2048);
+	assert_true(handed.sure);
+	assert_int_equal(handed.count, 2);
+	chunk.size = 48; /* a word of it is malloc's: 40 are too few for 16 + 32 */
+	chunk.data_len = 40;
+	classify_chunk(&w.visitor, &chunk);
+	assert_int_equal(thing->tally.objects, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(objects_are_told_by_their_type, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_block_too_small_for_the_type_is_none, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_pool_is_booked_block_by_block, setup, teardown),
+		cmocka_unit_test_setup_teardown(free_lists_make_raw_blocks_dead, setup, teardown),
+		cmocka_unit_test_setup_teardown(chunks_are_objects_or_somebodys_buffer, setup,
+						teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "unit.h"
+
+#include "model/flows.h"
+
+#include <math.h>
+
+#define TYPE 0x5000
+
+static void add(struct flows *flows, int count, uint64_t bytes)
+{
+	for (int i = 0; i < count; i++)
+		assert_int_equal(flows_add(flows, TYPE, FLOWS_ALLOC_OBJECTS, bytes), 0);
+}
+
+static void nothing_traced_says_nothing(void **state)
+{
+	cleanup(flows_freep) struct flows *flows = NULL;
+	struct flows_rates rates;
+
+	assert_int_equal(flows_new(&flows), 0);
+	add(flows, 3, 48);
+	assert_false(flows_rates(flows, TYPE, 1, &rates));
+}
+
+static void full_coverage_is_exact(void **state)
+{
+	cleanup(flows_freep) struct flows *flows = NULL;
+	struct flows_rates rates;
+
+	assert_int_equal(flows_new(&flows), 0);
+	add(flows, 100, 48);
+	flows_cut(flows, 0.5);
+	add(flows, 300, 48);
+	assert_int_equal(flows_add(flows, TYPE, FLOWS_FREE_OBJECTS, 64), 0);
+	flows_cut(flows, 1.5);
+	assert_true(flows_rates(flows, TYPE, 1, &rates));
+	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 200, 1e-6);
+	assert_float_equal(rates.per_second[FLOWS_ALLOC_BYTES], 9600, 1e-6);
+	assert_float_equal(rates.per_second[FLOWS_FREE_OBJECTS], 0.5, 1e-6);
+	assert_float_equal(rates.per_second[FLOWS_FREE_BYTES], 32, 1e-6);
+	assert_float_equal(rates.error, 0, 0);
+}
+
+static void unseen_types_have_rate_zero(void **state)
+{
+	cleanup(flows_freep) struct flows *flows = NULL;
+	struct flows_rates rates;
+
+	assert_int_equal(flows_new(&flows), 0);
+	flows_cut(flows, 1);
+	assert_true(flows_rates(flows, TYPE, 0.1, &rates));
+	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 0, 0);
+	assert_true(isnan(rates.error));
+}
+
+/* A share of the time was traced: the windows' spread gives the error. */
+static void windows_give_an_interval(void **state)
+{
+	cleanup(flows_freep) struct flows *flows = NULL;
+	struct flows_rates even, uneven;
+
+	assert_int_equal(flows_new(&flows), 0);
+	for (int i = 0; i < 20; i++) {
+		add(flows, 1000, 16);
+		flows_cut(flows, 0.1);
+	}
+	assert_true(flows_rates(flows, TYPE, 0.1, &even));
+	flows_restart(flows);
+	for (int i = 0; i < 20; i++) {
+		add(flows, i % 2 ? 1900 : 100, 16);
+		flows_cut(flows, 0.1);
+	}
+	assert_true(flows_rates(flows, TYPE, 0.1, &uneven));
+	assert_float_equal(even.per_second[FLOWS_ALLOC_OBJECTS], 10000, 1e-6);
+	assert_float_equal(uneven.per_second[FLOWS_ALLOC_OBJECTS], 10000, 1e-6);
+	assert_true(even.error > 0 && even.error < 0.1);
+	assert_true(uneven.error > 3 * even.error);
+}
+
+static void old_samples_and_restarts_are_forgotten(void **state)
+{
+	cleanup(flows_freep) struct flows *flows = NULL;
+	struct flows_rates rates;
+
+	assert_int_equal(flows_new(&flows), 0);
+	add(flows, 1000000, 16);
+	flows_cut(flows, 1);
+	for (int i = 0; i < FLOWS_SAMPLES; i++) {
+		add(flows, 10, 16);
+		flows_cut(flows, 1);
+	}
+	assert_true(flows_rates(flows, TYPE, 1, &rates));
+	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 10, 1e-6);
+	add(flows, 5000, 16); /* in the sample at hand when it restarts: on neither side */
+	flows_restart(flows);
+	add(flows, 7, 16);
+	flows_cut(flows, 1);
+	assert_true(flows_rates(flows, TYPE, 1, &rates));
+	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 7, 1e-6);
+	assert_int_equal(flows_total(flows, TYPE, FLOWS_ALLOC_OBJECTS),
+			 1000000 + 10 * FLOWS_SAMPLES + 5000 + 7);
+	assert_int_equal(flows_total(flows, 1, FLOWS_ALLOC_OBJECTS), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_traced_says_nothing),
+		cmocka_unit_test(full_coverage_is_exact),
+		cmocka_unit_test(unseen_types_have_rate_zero),
+		cmocka_unit_test(windows_give_an_interval),
+		cmocka_unit_test(old_samples_and_restarts_are_forgotten),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

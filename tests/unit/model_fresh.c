@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "unit.h"
+
+#include "base/util.h"
+#include "layout/layout.h"
+#include "model/fresh.h"
+
+/* The test process plays the target: a type and blocks in its own memory, laid out as CPython 3.11
+ * does. */
+static uint8_t type[1024] __attribute__((aligned(16)));
+static uint8_t blocks[4][64] __attribute__((aligned(16)));
+
+struct fixture {
+	struct process *proc;
+	struct memory *mem;
+	const struct layout *layout;
+	struct fresh *fresh;
+};
+
+static void put(uint8_t *at, uint64_t value)
+{
+	memcpy(at, &value, sizeof(value));
+}
+
+static uint64_t address(const void *p)
+{
+	return (uint64_t)(uintptr_t)p;
+}
+
+static const struct layout *layout_311(void)
+{
+	size_t count;
+	const struct layout *const *all = layout_all(&count);
+
+	for (size_t i = 0; i < count; i++)
+		if (streq(all[i]->name, "3.11"))
+			return all[i];
+	fail_msg("no table for 3.11");
+	return NULL;
+}
+
+/* A GC type that is its own metatype. */
+static void make_type(const struct layout *l)
+{
+	put(type + l->ob_refcnt, 10);
+	put(type + l->ob_type, address(type));
+	put(type + l->tp_basicsize, 24);
+	put(type + l->tp_flags, TPFLAGS_READY | TPFLAGS_HAVE_GC | TPFLAGS_TYPE_SUBCLASS);
+}
+
+static int setup(void **state)
+{
+	static struct fixture f;
+	struct error err = {};
+
+	f.layout = layout_311();
+	make_type(f.layout);
+	assert_int_equal(process_open(getpid(), &f.proc, &err), 0);
+	assert_int_equal(memory_live_new(getpid(), &f.mem), 0);
+	assert_int_equal(fresh_new(f.proc, f.layout, f.mem, &f.fresh), 0);
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	fresh_freep(&f->fresh);
+	memory_freep(&f->mem);
+	process_freep(&f->proc);
+	memset(blocks, 0, sizeof(blocks));
+	return 0;
+}
+
+struct seen {
+	int asked, typed;
+	uint64_t addr, type;
+	bool want;
+};
+
+static bool wanted(void *ctx, uint64_t addr, uint64_t time_ns)
+{
+	struct seen *seen = ctx;
+
+	seen->asked++;
+	return seen->want;
+}
+
+static void typed(void *ctx, uint64_t addr, uint64_t found)
+{
+	struct seen *seen = ctx;
+
+	seen->typed++;
+	seen->addr = addr;
+	seen->type = found;
+}
+
+static void a_header_is_read_when_it_is_old_enough(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = { .want = true };
+
+	put(blocks[0] + 16, 1);
+	put(blocks[0] + 24, address(type));
+	assert_int_equal(fresh_push(f->fresh, address(blocks[0]), 100), 0);
+	assert_int_equal(fresh_resolve(f->fresh, 99, wanted, typed, &seen), 0);
+	assert_int_equal(seen.asked, 0);
+	assert_int_equal(fresh_resolve(f->fresh, 100, wanted, typed, &seen), 0);
+	assert_int_equal(seen.typed, 1);
+	assert_int_equal(seen.addr, address(blocks[0]));
+	assert_int_equal(seen.type, address(type));
+	assert_int_equal(fresh_resolve(f->fresh, 200, wanted, typed, &seen), 0);
+	assert_int_equal(seen.typed, 1);
+}
+
+static void raw_blocks_and_wrong_fronts_have_no_type(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = { .want = true };
+
+	put(blocks[0], 1); /* the type has a GC head in front: here it has none */
+	put(blocks[0] + 8, address(type));
+	assert_int_equal(fresh_push(f->fresh, address(blocks[0]), 1), 0);
+	assert_int_equal(fresh_resolve(f->fresh, 1, wanted, typed, &seen), 0);
+	assert_int_equal(seen.typed, 1);
+	assert_int_equal(seen.type, 0);
+}
+
+static void what_nobody_wants_is_not_read(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = {};
+
+	for (int i = 0; i < 10000; i++)
+		assert_int_equal(fresh_push(f->fresh, address(blocks[1]), 1), 0);
+	assert_int_equal(fresh_resolve(f->fresh, 1, wanted, typed, &seen), 0);
+	assert_int_equal(seen.asked, 10000);
+	assert_int_equal(seen.typed, 0);
+}
+
+static void all_of_many_are_resolved(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = { .want = true };
+
+	for (int i = 0; i < 10000; i++)
+		assert_int_equal(fresh_push(f->fresh, address(blocks[2]), (uint64_t)i), 0);
+	assert_int_equal(fresh_resolve(f->fresh, 4999, wanted, typed, &seen), 0);
+	assert_int_equal(seen.typed, 5000);
+	fresh_clear(f->fresh);
+	assert_int_equal(fresh_resolve(f->fresh, 20000, wanted, typed, &seen), 0);
+	assert_int_equal(seen.typed, 5000);
+}
+
+static void a_dying_object_says_its_type(void **state)
+{
+	struct fixture *f = *state;
+	struct session_event event = { .kind = EVENT_FREE, .addr = address(blocks[3]) };
+
+	event.types[1] = address(type);
+	assert_int_equal(fresh_type_of_dead(f->fresh, &event),
+			 0); /* not dead: a buffer that looks like it */
+	event.flags = EVENT_FREE_DEAD_16;
+	assert_int_equal(fresh_type_of_dead(f->fresh, &event), address(type));
+	event.flags = EVENT_FREE_DEAD_0;
+	event.types[0] = address(type); /* wrong front */
+	assert_int_equal(fresh_type_of_dead(f->fresh, &event), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_header_is_read_when_it_is_old_enough, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(raw_blocks_and_wrong_fronts_have_no_type, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(what_nobody_wants_is_not_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(all_of_many_are_resolved, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_dying_object_says_its_type, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "unit.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "probe/budget.h"
+
+#define MS 1000000ull
+#define TURN (15 * MS)
+#define PRICE 650.0
+
+/* A target that hits @rate times a second while a window is open or turning, driven by the
+ * scheduler itself. */
+struct world {
+	struct budget budget;
+	uint64_t now, hits;
+	double part;
+	double cost_of[20000]; /* of each 10 ms */
+	bool open;
+	uint64_t opened, windows;
+};
+
+static void pass(struct world *w, uint64_t ns, double rate, bool traps)
+{
+	for (uint64_t step; ns; ns -= step) {
+		step = MIN(ns, MS - w->now % MS);
+		if (traps) {
+			double n = rate * (double)step / 1e9 + w->part;
+
+			w->part = n - floor(n);
+			w->hits += (uint64_t)n;
+			w->cost_of[w->now / (10 * MS)] += floor(n) * PRICE;
+		}
+		w->opened += w->open ? step : 0;
+		w->now += step;
+	}
+}
+
+static void act(struct world *w, enum budget_action action, double rate)
+{
+	if (action == BUDGET_WAIT)
+		return;
+	w->open = false;
+	pass(w, TURN, rate, true);
+	w->open = action == BUDGET_OPEN;
+	w->windows += w->open;
+	budget_turned(&w->budget, w->open, w->now, TURN);
+}
+
+static double rate_at(const double *rates, size_t count, uint64_t now)
+{
+	return rates[MIN((size_t)(now / NSEC_PER_SEC), count - 1)];
+}
+
+/* @rates: one a second. Runs as many seconds. */
+static struct world *run(double limit, const double *rates, size_t seconds)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	struct budget_config config = { .limit = limit, .price_ns = PRICE, .turn_ns = 2 * TURN };
+
+	assert_int_equal(budget_init(&w->budget, &config, 0, 0), 0);
+	while (w->now < seconds * NSEC_PER_SEC) {
+		double rate = rate_at(rates, seconds, w->now);
+		uint64_t next = 0;
+		enum budget_action action = budget_step(&w->budget, w->now, w->hits, &next);
+
+		assert_in_range(next, 1, NSEC_PER_SEC);
+		act(w, action, rate);
+		if (action == BUDGET_WAIT)
+			pass(w, next, rate, w->open);
+	}
+	return w;
+}
+
+/* The dearest 10 seconds, as a share of them. */
+static double worst_share(const struct world *w)
+{
+	size_t slots = w->now / (10 * MS), span = BUDGET_SPAN_NS / (10 * MS);
+	double worst = 0;
+
+	for (size_t start = 0; start + span <= slots || start == 0; start += 10) {
+		double sum = 0;
+
+		for (size_t i = start; i < MIN(start + span, slots); i++)
+			sum += w->cost_of[i];
+		worst = MAX(worst, sum / (double)BUDGET_SPAN_NS);
+	}
+	return worst;
+}
+
+static void fill(double *rates, size_t count, double rate)
+{
+	for (size_t i = 0; i < count; i++)
+		rates[i] = rate;
+}
+
+static void limit_is_kept(void **state)
+{
+	static const double limits[] = { 0.005, 0.02, 0.10 };
+	static const double loads[] = { 1e3, 1e4, 1e5, 1e6, 1.5e6 };
+	double rates[60];
+
+	for (size_t l = 0; l < ARRAY_SIZE(limits); l++) {
+		for (size_t r = 0; r < ARRAY_SIZE(loads); r++) {
+			struct world *w;
+
+			fill(rates, ARRAY_SIZE(rates), loads[r]);
+			w = run(limits[l], rates, ARRAY_SIZE(rates));
+			if (worst_share(w) > limits[l])
+				fail_msg("limit %g, %g hits/s: %g lost", limits[l], loads[r],
+					 worst_share(w));
+			assert_true(w->windows > 0);
+			free(w);
+		}
+	}
+}
+
+static void quiet_target_is_traced_without_gaps(void **state)
+{
+	double rates[60];
+	struct world *w;
+
+	fill(rates, ARRAY_SIZE(rates), 5000); /* 0.3% of the time */
+	w = run(0.02, rates, ARRAY_SIZE(rates));
+	assert_int_equal(w->windows, 1);
+	assert_true((double)w->opened / (double)w->now > 0.99);
+	assert_true(budget_coverage(&w->budget, w->now) > 0.99);
+	assert_true(budget_overhead(&w->budget, w->now) < 0.004);
+	free(w);
+}
+
+static void burst_closes_the_window(void **state)
+{
+	double rates[60];
+	struct world *w;
+
+	fill(rates, ARRAY_SIZE(rates), 5000);
+	fill(rates + 20, 10, 1.5e6);
+	w = run(0.02, rates, ARRAY_SIZE(rates));
+	assert_true(worst_share(w) <= 0.02);
+	assert_true(w->windows > 1);
+	assert_true(w->opened > 45 * NSEC_PER_SEC); /* and the quiet rest is traced again */
+	free(w);
+}
+
+static void most_of_a_limit_is_used(void **state)
+{
+	double rates[60];
+	struct world *w;
+
+	fill(rates, ARRAY_SIZE(rates), 1e6);
+	w = run(0.02, rates, ARRAY_SIZE(rates));
+	assert_true(budget_overhead(&w->budget, w->now) > 0.01);
+	assert_true(budget_coverage(&w->budget, w->now) > 0);
+	free(w);
+}
+
+static void senseless_configurations(void **state)
+{
+	struct budget budget;
+
+	assert_int_equal(budget_init(&budget, &(struct budget_config){ .limit = 0, .price_ns = 1 },
+				     0, 0),
+			 -EINVAL);
+	assert_int_equal(budget_init(&budget, &(struct budget_config){ .limit = 2, .price_ns = 1 },
+				     0, 0),
+			 -EINVAL);
+	assert_int_equal(budget_init(&budget,
+				     &(struct budget_config){ .limit = 0.1, .price_ns = 0 }, 0, 0),
+			 -EINVAL);
+}
+
+static double uniform(void)
+{
+	return (double)rand() / RAND_MAX;
+}
+
+/* The true rate lies in the interval in at least 95 of 100 runs; here windows of a target that
+ * varies. */
+static void interval_holds(void **state)
+{
+	size_t inside = 0, runs = 2000;
+
+	srand(1);
+	for (size_t run_index = 0; run_index < runs; run_index++) {
+		struct budget_sample samples[12];
+		double rate, half;
+
+		for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+			samples[i].seconds = 0.02 + 0.03 * uniform();
+			samples[i].count =
+				floor(samples[i].seconds * 1e5 * (0.5 + uniform()) + uniform());
+		}
+		assert_true(budget_estimate(samples, ARRAY_SIZE(samples), 0.02, &rate, &half));
+		inside += fabs(rate - 1e5) <= half;
+	}
+	assert_true(inside >= runs * 94 / 100); /* 95 minus the noise of 2000 runs */
+}
+
+static void estimate_edges(void **state)
+{
+	struct budget_sample samples[] = { { 1.0, 100 }, { 1.0, 100 } };
+	double rate = 0, half = 0;
+
+	assert_false(budget_estimate(samples, 0, 0.5, &rate, &half));
+	assert_false(budget_estimate(samples, 1, 0.5, &rate, &half));
+	assert_true(budget_estimate(samples, 1, 1.0, &rate, &half));
+	assert_true(rate == 100 && half == 0);
+	assert_true(budget_estimate(samples, 2, 0.5, &rate, &half));
+	assert_true(rate == 100 && half > 0); /* counting alone is uncertain */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(limit_is_kept),
+		cmocka_unit_test(quiet_target_is_traced_without_gaps),
+		cmocka_unit_test(burst_closes_the_window),
+		cmocka_unit_test(most_of_a_limit_is_used),
+		cmocka_unit_test(senseless_configurations),
+		cmocka_unit_test(interval_holds),
+		cmocka_unit_test(estimate_edges),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

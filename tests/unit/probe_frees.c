@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "unit.h"
+
+#include "probe/frees.h"
+#include "target/elf.h"
+
+/* A free and a realloc as gcc 12 compiles them for 3.11, cut short; and a push that shares no
+ * lookup. */
+__asm__(".text\n"
+	".type probe_frees_sample, @function\n"
+	".globl probe_frees_sample\n"
+	"probe_frees_sample:\n"
+	"	.cfi_startproc\n"
+	"	mov %rdi, %rdx\n"
+	"	mov %rdi, %rax\n"
+	"	shr $49, %rdx\n"
+	"	and $-16384, %rax\n"
+	"	mov (%r8,%rdx,8), %rcx\n"
+	"	test %rcx, %rcx\n"
+	".globl probe_frees_free\n"
+	"probe_frees_free:\n"
+	"	je 1f\n"
+	"	mov 0x8(%rax), %rcx\n"
+	"	mov %rcx, (%rdi)\n"
+	"	mov (%rax), %esi\n"
+	"	mov %rdi, 0x8(%rax)\n"
+	"	test %rcx, %rcx\n"
+	"	je 1f\n"
+	"	ret\n"
+	"1:	mov %rbx, %rax\n"
+	"	shr $49, %rax\n"
+	"	mov (%r8,%rax,8), %rdx\n"
+	"	test %rdx, %rdx\n"
+	".globl probe_frees_realloc\n"
+	"probe_frees_realloc:\n"
+	"	je 2f\n"
+	"	mov 0x24(%rdi), %ebp\n"
+	"	call probe_frees_sample\n"
+	"	mov 0x8(%r13), %rdx\n"
+	"	mov %rdx, (%rbx)\n"
+	"	mov (%r13), %eax\n"
+	"	mov %rbx, 0x8(%r13)\n"
+	"	test %rdx, %rdx\n"
+	".globl probe_frees_push\n"
+	"probe_frees_push:\n"
+	"	je 2f\n"
+	"2:	ret\n"
+	"	.cfi_endproc\n"
+	".size probe_frees_sample, . - probe_frees_sample\n");
+
+static const struct layout layout = { .pool_count = 0, .pool_freeblock = 8, .pool_next = 16 };
+
+static uint64_t symbol(const struct elf *elf, const char *name)
+{
+	struct elf_symbol found = { 0 };
+
+	assert_true(elf_find_symbol(elf, name, &found));
+	return found.value;
+}
+
+static void each_is_what_it_is(void **state)
+{
+	_cleanup_elf_ struct elf *elf = NULL;
+	_cleanup_code_ struct code *code = NULL;
+	struct sites sites = { 0 };
+
+	assert_int_equal(elf_open_path("/proc/self/exe", &elf), 0);
+	assert_int_equal(code_new(elf, &code), 0);
+	assert_int_equal(frees_find_lookups(code, &layout, &sites), 0);
+	assert_int_equal(sites.count, 2);
+	assert_int_equal(sites.list[0].role, SITE_FREE);
+	assert_int_equal(sites.list[0].vaddr, symbol(elf, "probe_frees_free"));
+	assert_int_equal(sites.list[0].reg, 7);
+	assert_int_equal(sites.list[1].role, SITE_REALLOC);
+	assert_int_equal(sites.list[1].vaddr, symbol(elf, "probe_frees_realloc"));
+	assert_int_equal(sites.list[1].reg, 3);
+	/* Only the push that no lookup leads to is added, or its frees would be counted twice. */
+	assert_int_equal(frees_find_pushes(code, &layout, 0, &sites), 0);
+	assert_int_equal(sites.count, 3);
+	assert_int_equal(sites.list[2].role, SITE_FREE);
+	assert_int_equal(sites.list[2].vaddr, symbol(elf, "probe_frees_push"));
+	assert_int_equal(sites.list[2].reg, 3);
+	assert_int_equal(sites.list[2].flags, SITE_LINKED);
+	sites_clear(&sites);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_is_what_it_is),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "attribute/worker.h"
+
+#include "attribute/refcount.h"
+#include "base/util.h"
+
+#include <errno.h>
+
+#define QUEUE_BATCH 1024
+/* Flushed well before this; what a flush itself puts off may grow it to here and no further. */
+#define QUEUE_MAX (64 * QUEUE_BATCH)
+/* malloc's own bookkeeping in front of a chunk's contents (glibc malloc/malloc.c). */
+#define CHUNK_OVERHEAD 8
+#define CHUNK_HEADER 16u
+#define CHUNK_MMAP_SLACK 4096
+/* The largest block that is believed to lie in a mapping made since the mappings were read. */
+#define NEW_MAPPING_MAX (64 * GiB)
+
+/* Type objects are static data or too large for pymalloc: in no pool of it, and somewhere that is
+ * mapped. */
+static bool worker_may_be_type(const void *ctx, uint64_t addr)
+{
+	const struct attribution *shared = ctx;
+
+	return !poolmap_block_size(&shared->census->pools, addr) && maps_find(shared->maps, addr);
+}
+
+int worker_init(struct worker *worker, struct attribution *shared, struct census_visitor *visitor,
+		struct memory *mem)
+{
+	int r;
+
+	*worker = (struct worker){
+		.shared = shared,
+		.layout = shared->layout,
+		.visitor = visitor,
+		.static_lo = shared->static_lo,
+		.static_hi = shared->static_hi,
+		.refcount_dead_mask = refcount_dead_mask(shared->layout),
+		.queue_room = 2 * QUEUE_BATCH,
+	};
+	for (size_t i = 0; i < shared->maps->count; i++)
+		if (shared->maps->list[i].kind == MAPPING_HEAP) {
+			worker->heap_lo = shared->maps->list[i].start;
+			worker->heap_hi = shared->maps->list[i].end;
+		}
+	worker->queue = calloc(worker->queue_room, sizeof(*worker->queue));
+	if (!worker->queue)
+		return -ENOMEM;
+	r = memory_clone(mem, &worker->mem);
+	if (!r)
+		r = types_new(shared->layout, worker->mem, worker_may_be_type, shared,
+			      &worker->types);
+	if (r < 0)
+		return r;
+	worker->dict_row = types_get(worker->types, shared->dict_type);
+	return 0;
+}
+
+void worker_fini(struct worker *worker)
+{
+	free(worker->queue);
+	strings_freep(&worker->strings);
+	types_freep(&worker->types);
+	memory_freep(&worker->mem);
+}
+
+/* The bytes at @addr if they are in the arena at hand. */
+static const uint8_t *worker_peek(const struct worker *worker, uint64_t addr, size_t len)
+{
+	const struct census_window *window = &worker->visitor->window;
+	uint64_t offset = addr - window->base;
+
+	if (addr < window->base || offset > window->len || window->len - offset < len)
+		return NULL;
+	return window->data + offset;
+}
+
+uint64_t worker_block_size(struct worker *worker, uint64_t addr)
+{
+	const struct layout *l = worker->layout;
+	const struct mimalloc_page *page =
+		mimalloc_page_of(&worker->shared->census->mimalloc, addr);
+	struct poolmap *pools = &worker->shared->census->pools;
+	uint32_t size = poolmap_block_size(pools, addr), class;
+	uint64_t pool = addr & ~((uint64_t)l->pool_size - 1);
+	uint8_t header[64];
+
+	if (page)
+		return page->block_size;
+	if (size != POOLMAP_SIZE_UNKNOWN)
+		return size;
+	if (memory_read(worker->mem, pool, header, l->pool_overhead) < 0)
+		return 0;
+	class = load_u32(header + l->pool_size_index);
+	if (!load_u32(header + l->pool_count) || class >= CENSUS_CLASSES)
+		return 0;
+	poolmap_set(pools, pool, (int)class);
+	return (class + 1) * l->alignment;
+}
+
+uint64_t worker_block_at(struct worker *worker, uint64_t addr)
+{
+	const struct layout *l = worker->layout;
+	uint64_t block = addr - worker->shared->hooks.front,
+		 size = worker_block_size(worker, block), offset;
+	const struct mimalloc_page *page =
+		mimalloc_page_of(&worker->shared->census->mimalloc, block);
+
+	if (page)
+		return !size || (block - page->start) % size ? 0 : size;
+	offset = (block & (l->pool_size - 1)) - l->pool_overhead;
+	return size && offset < l->pool_size && !(offset % size) ? size : 0;
+}
+
+void worker_claim(struct worker *worker, uint64_t size, uint64_t count)
+{
+	if (worker->shared->census->mimalloc.count)
+		worker_sum_add(&worker->mi_claimed, count, count * size);
+	else
+		worker->claimed_blocks[size / worker->layout->alignment - 1] += count;
+}
+
+static bool worker_queue_grow(struct worker *worker)
+{
+	size_t room = worker->queue_room * 2;
+	struct fetch *queue;
+
+	if (room > QUEUE_MAX)
+		return false;
+	queue = reallocarray(worker->queue, room, sizeof(*queue));
+	if (!queue)
+		return false;
+	worker->queue = queue;
+	worker->queue_room = room;
+	return true;
+}
+
+void worker_fetch(struct worker *worker, const struct fetch *fetch)
+{
+	const uint8_t *data = worker_peek(worker, fetch->addr, fetch->len);
+
+	if (data) {
+		fetch->run(worker, fetch, data);
+		return;
+	}
+	if (worker->queue_count == worker->queue_room && !worker_queue_grow(worker)) {
+		worker->torn++;
+		return;
+	}
+	worker->queue[worker->queue_count++] = *fetch;
+	if (worker->queue_count >= QUEUE_BATCH && !worker->flushing)
+		worker_flush(worker);
+}
+
+static void worker_run_batch(struct worker *worker, const struct fetch *batch, size_t count)
+{
+	static __thread uint8_t data[QUEUE_BATCH][FETCH_MAX];
+	static __thread struct memory_piece pieces[QUEUE_BATCH];
+
+	for (size_t i = 0; i < count; i++)
+		pieces[i] = (struct memory_piece){ batch[i].addr, data[i], batch[i].len, 0 };
+	if (memory_read_batch(worker->mem, pieces, count) < 0)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		if (pieces[i].got)
+			batch[i].run(worker, &batch[i], data[i]);
+		else
+			worker->torn++;
+	}
+}
+
+void worker_flush(struct worker *worker)
+{
+	static __thread struct fetch batch[QUEUE_BATCH];
+
+	worker->flushing = true;
+	while (worker->queue_count) {
+		size_t count = MIN(worker->queue_count, (size_t)QUEUE_BATCH);
+
+		worker->queue_count -= count;
+		memcpy(batch, worker->queue + worker->queue_count, count * sizeof(*batch));
+		worker_run_batch(worker, batch, count);
+	}
+	worker->flushing = false;
+}
+
+/* A row gets @size bytes; another loses them, or malloc's share of Python grows. */
+static void worker_book(struct worker *worker, const struct charge *c, uint64_t size,
+			bool in_malloc)
+{
+	int64_t bytes = (int64_t)size;
+
+	c->to->tally.parts[c->to_part] += bytes;
+	if (c->from)
+		c->from->tally.parts[c->from_part] -= bytes;
+	else if (in_malloc)
+		worker->malloc_bytes += size;
+	if (c->owner == CHARGE_NO_DICT)
+		return;
+	worker->by_owner[c->owner].bytes += bytes;
+	if (c->from)
+		worker->by_owner[TALLY_OWNER_PLAIN].bytes -= bytes;
+	else
+		worker->by_layout[c->layout].bytes += bytes;
+}
+
+/*
+ * data: what is in front of the contents, up to where the chunk's header would be with all hooks.
+ * The size word must fit what was asked for (a) and is there (b).
+ */
+static void worker_run_chunk(struct worker *worker, const struct fetch *f, const uint8_t *data)
+{
+	uint32_t most = f->len - CHUNK_HEADER;
+	uint32_t hooks = most ? hooks_count(data + CHUNK_HEADER, HOOKS_EXTRA + most) : 0;
+	uint64_t size, expected = f->a;
+
+	/* Fewer of them than there could be: those that are there stand right in front. */
+	if (most && hooks * HOOKS_FRONT < most)
+		hooks = hooks_are_at(data + CHUNK_HEADER + most - HOOKS_FRONT);
+	data += most - hooks * HOOKS_FRONT;
+	if (expected)
+		expected += hooks * HOOKS_EXTRA;
+	size = load_u64(data + 8) & ~7ull;
+	if (size % 16 || size < expected + CHUNK_OVERHEAD || size < 32 || size > f->b ||
+	    (expected && size > 2 * expected + CHUNK_MMAP_SLACK)) {
+		worker->torn++;
+		if (!expected || expected > f->b)
+			return;
+		size = round_up(expected + CHUNK_OVERHEAD, 16);
+	}
+	worker_book(worker, &f->charge, size, true);
+}
+
+/* How many bytes a block at @addr can have at most; 0 where there is no heap. */
+static uint64_t worker_heap_room(const struct worker *worker, uint64_t addr)
+{
+	const struct mapping *map;
+
+	if (addr >= worker->shared->static_lo && addr < worker->shared->static_hi)
+		return 0;
+	map = maps_find(worker->shared->maps, addr);
+	if (!map)
+		return NEW_MAPPING_MAX;
+	return map->kind == MAPPING_ANON || map->kind == MAPPING_HEAP ? maps_run_end(map) - addr
+								      : 0;
+}
+
+static void worker_charge_pool(struct worker *worker, const struct charge *charge, uint64_t addr,
+			       uint64_t expected, uint64_t size)
+{
+	if (worker_block_at(worker, addr) != size ||
+	    expected + worker->shared->hooks.extra > size) {
+		worker->torn++;
+		return;
+	}
+	if (!charge->from)
+		worker_claim(worker, size, 1);
+	worker_book(worker, charge, size, false);
+}
+
+void worker_charge(struct worker *worker, const struct charge *charge, uint64_t addr,
+		   uint64_t expected)
+{
+	uint32_t hooks = worker->shared->hooks.large_extra / HOOKS_EXTRA;
+	struct fetch f = {
+		.addr = addr - hooks * HOOKS_FRONT - CHUNK_HEADER,
+		.run = worker_run_chunk,
+		.charge = *charge,
+		.a = expected,
+		.len = (uint16_t)(hooks * HOOKS_FRONT + CHUNK_HEADER),
+	};
+	uint64_t size = worker_block_size(worker, addr);
+
+	if (size) {
+		worker_charge_pool(worker, charge, addr, expected, size);
+		return;
+	}
+	if (addr % 8 || addr < 0x10000 || addr >> 47)
+		return;
+	/* A chunk goes on for one word past its contents' end, but begins two before. */
+	f.b = worker_heap_room(worker, addr);
+	if (!f.b)
+		return;
+	f.b += 16;
+	if (worker->shared->census->glibc.present)
+		worker_fetch(worker, &f);
+	else
+		worker_book(worker, charge,
+			    round_up(expected ? expected + hooks * HOOKS_EXTRA : 0, 16), true);
+}
+
+void worker_charge_buffer(struct worker *worker, struct type *type, uint64_t addr,
+			  uint64_t expected)
+{
+	struct charge charge = {
+		.to = type,
+		.to_part = TALLY_BUFFER,
+		.owner = CHARGE_NO_DICT,
+		.layout = CHARGE_NO_DICT,
+	};
+
+	worker_charge(worker, &charge, addr, expected);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One thread's share of the attribution: its types and tallies, and the look-ups that it has put
+ * off. Private to attribute/.
+ *
+ * What an object's row needs from elsewhere (the header of a dict's keys, the size of a malloc
+ * chunk) is fetched at once when it lies in the arena at hand, and otherwise in batches of one
+ * system call each.
+ */
+#pragma once
+
+#include "attribute/addrset.h"
+#include "attribute/hooks.h"
+#include "attribute/samples.h"
+#include "attribute/strings.h"
+#include "attribute/tally.h"
+#include "attribute/types.h"
+#include "attribute/whatif.h"
+#include "base/util.h"
+#include "census/census.h"
+#include "target/maps.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* An object, as far as its bytes are at hand. */
+struct object {
+	uint64_t addr;	     /* of the PyObject */
+	const uint8_t *data; /* from addr on */
+	uint32_t len;
+	uint64_t block_addr, block_size;
+};
+
+/* The word at @offset, 0 where it is not at hand. */
+static inline uint64_t object_word(const struct object *obj, uint32_t offset)
+{
+	return offset != LAYOUT_NONE && (uint64_t)offset + 8 <= obj->len
+		       ? load_u64(obj->data + offset)
+		       : 0;
+}
+
+struct worker;
+struct fetch;
+
+typedef void fetch_run(struct worker *worker, const struct fetch *fetch, const uint8_t *data);
+
+#define FETCH_MAX 64
+#define CHARGE_NO_DICT 0xff
+
+/*
+ * Whose a block is: it goes to the row and part @to. @from: NULL where nobody has it yet, else the
+ * row that had it. Bytes of dicts are booked by owner and layout too; CHARGE_NO_DICT for everything
+ * else.
+ */
+struct charge {
+	struct type *to, *from;
+	uint8_t to_part, from_part; /* enum tally_part */
+	uint8_t owner;		    /* enum tally_dict_owner; what moves comes from PLAIN */
+	uint8_t layout;		    /* enum tally_dict_layout; what moves is booked there already */
+};
+
+/* One put-off look-up: @len bytes at @addr for @run. a, b, flag: the runner's business. */
+struct fetch {
+	uint64_t addr;
+	fetch_run *run;
+	struct charge charge;
+	uint64_t a, b;
+	uint32_t size; /* of the block around, where that is needed later */
+	uint16_t len;
+	bool flag;
+};
+
+/* Shared by all workers of one census. */
+struct attribution {
+	struct census *census;
+	const struct layout *layout;
+	const struct maps *maps;
+	uint64_t static_lo, static_hi; /* the interpreter's image: nothing there is heap */
+	uint64_t dict_type;	       /* address of PyDict_Type */
+	uint64_t general_lookup; /* dk_lookup of keys that are not all str; 0: not known, or dk_kind
+				    tells */
+	struct hooks hooks;
+	uint64_t samples_type; /* address of the type of which samples are wanted; 0: none */
+	void (*block)(void *ctx, uint64_t addr, uint64_t size,
+		      bool sure); /* see heap.h; NULL: nobody asks */
+	void *block_ctx;
+	struct whatif whatif;	 /* the allocator, for sizes that could be */
+	struct addrset *claimed; /* dicts and keys that more than one reference holds, already given
+				    a row */
+};
+
+struct worker_sum {
+	uint64_t blocks, bytes;
+};
+
+static inline void worker_sum_add(struct worker_sum *sum, uint64_t blocks, uint64_t bytes)
+{
+	sum->blocks += blocks;
+	sum->bytes += bytes;
+}
+/* The header of a keys table that many dicts share. */
+struct shared_header {
+	uint64_t addr;
+	uint8_t data[40];
+};
+
+#define SHARED_HEADERS 256
+
+struct worker {
+	struct attribution *shared;
+	const struct layout *layout;
+	struct memory *mem; /* own handle */
+	struct census_visitor *visitor;
+	struct types *types;
+	struct type *dict_row;	       /* of dict itself */
+	uint64_t static_lo, static_hi; /* as in shared: at hand for the inner loop */
+	uint64_t heap_lo, heap_hi;     /* malloc's main heap */
+	uint64_t refcount_dead_mask;   /* see refcount_dead_mask() */
+	struct strings *strings;       /* NULL: equal strs are not asked for */
+
+	struct shared_header shared_headers[SHARED_HEADERS]; /* direct-mapped, filled by dicts.c */
+	struct fetch *queue;
+	size_t queue_count, queue_room;
+	bool flushing;
+
+	/* pymalloc blocks by size class: neither object nor dead, and those of them that an owner
+	 * claimed */
+	uint64_t raw_blocks[CENSUS_CLASSES], claimed_blocks[CENSUS_CLASSES];
+	uint64_t object_blocks[CENSUS_CLASSES], dead_blocks[CENSUS_CLASSES];
+	struct worker_sum mi_objects, mi_raw, mi_claimed,
+		mi_dead;       /* the same of mimalloc, whatever their size */
+	uint64_t malloc_bytes; /* chunks that were given to a row */
+	struct tally_dicts by_layout[TALLY_DICT_LAYOUTS], by_owner[TALLY_DICT_OWNERS];
+	struct samples_met samples;
+	uint64_t torn; /* structures that made no sense: skipped and counted */
+};
+
+int worker_init(struct worker *worker, struct attribution *shared, struct census_visitor *visitor,
+		struct memory *mem);
+void worker_fini(struct worker *worker);
+
+/* Runs @fetch now or puts it off. A fetch whose address cannot be read is counted as torn and
+ * dropped. */
+void worker_fetch(struct worker *worker, const struct fetch *fetch);
+
+/*
+ * Size of the pymalloc or mimalloc block at @addr (any address in it), 0 where it is in none. A
+ * pool that the walk has not come to yet has its header read.
+ */
+uint64_t worker_block_size(struct worker *worker, uint64_t addr);
+
+/* The same, but 0 as well where @addr is not a block's first usable byte. */
+uint64_t worker_block_at(struct worker *worker, uint64_t addr);
+
+/* @count blocks of @size, none of them an object, have an owner. */
+void worker_claim(struct worker *worker, uint64_t size, uint64_t count);
+
+/* Runs all that was put off, and what comes of it. */
+void worker_flush(struct worker *worker);
+
+/*
+ * Books the allocated block whose first usable byte is at @addr, whole: pymalloc block or malloc
+ * chunk. @expected: bytes that were asked for, as far as known (checks a chunk's size word, and
+ * stands in where malloc is not glibc's; 0: unknown). An address in no heap (static data) is left
+ * alone.
+ */
+void worker_charge(struct worker *worker, const struct charge *charge, uint64_t addr,
+		   uint64_t expected);
+
+/* The common case: a buffer that belongs to @type. */
+void worker_charge_buffer(struct worker *worker, struct type *type, uint64_t addr,
+			  uint64_t expected);

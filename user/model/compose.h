@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From what was found to what is shown: fills a picture. Private to model/. */
+#pragma once
+
+#include "attribute/heap.h"
+#include "model/picture.h"
+#include "model/tracer.h"
+#include "target/process.h"
+#include "target/python.h"
+
+/* Identity of the target. @allocator: the contract's word, or NULL. */
+int compose_process(struct picture *pic, const struct process *proc, const struct python *py,
+		    const char *allocator, bool full_cmdline);
+
+/* Types, dicts, allocator's books, census counters. Takes the names out of @heap. */
+int compose_heap(struct picture *pic, struct heap *heap, uint32_t alignment);
+
+/* The samples of the type at @type; takes them out of @heap. */
+int compose_samples(struct picture *pic, struct heap *heap, uint64_t type);
+/* What advice needs: of one class, and about equal strs. Texts move over. 0 or -ENOMEM. */
+int compose_facts(struct picture_type *to, struct heap_type *from);
+int compose_duplicates(struct picture *pic, struct heap_duplicates *from);
+
+/* Where the RSS is, and the verdict on it. After compose_heap(). What @heap does not know stays
+ * unknown. */
+int compose_memory(struct picture *pic, const struct heap *heap);
+
+/* Rates, ledger, sites, cost. The tracer must be locked. */
+int compose_events(struct picture *pic, struct tracer *tracer, const struct tracer_drift *drift,
+		   uint32_t alignment);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/compose.h"
+
+#include "base/util.h"
+#include "probe/session.h"
+
+#include <errno.h>
+
+static int compose_site(struct picture_site *to, const struct site *site, uint64_t hits)
+{
+	*to = (struct picture_site){
+		.symbol = strdup(site->symbol),
+		.offset = site->function ? site->vaddr - site->function : site->vaddr,
+		.instruction = strdup(site->text),
+		.emulated = site->emulated,
+		.hits = (int64_t)hits,
+		.rejected = site->rejected ? strdup(site->rejected) : NULL,
+	};
+	return to->symbol && to->instruction && (!site->rejected || to->rejected) ? 0 : -ENOMEM;
+}
+
+static int compose_sites(struct picture *pic, struct tracer *tracer)
+{
+	const struct sites *sites = &tracer_plan(tracer)->sites;
+	int r = 0;
+
+	pic->events.sites = calloc(sites->count + 1, sizeof(*pic->events.sites));
+	if (!pic->events.sites)
+		return -ENOMEM;
+	for (size_t i = 0; !r && i < sites->count; i++)
+		r = compose_site(&pic->events.sites[pic->events.sites_count++], &sites->list[i],
+				 tracer_site_hits(tracer, i));
+	return r;
+}
+
+static void compose_rates(struct picture *pic, const struct flows *flows, double coverage)
+{
+	for (size_t i = 0; i < pic->types_count; i++) {
+		struct picture_type *type = &pic->types[i];
+		struct flows_rates rates;
+
+		if (!flows_rates(flows, type->address, coverage, &rates))
+			continue;
+		type->alloc_objects_per_second = rates.per_second[FLOWS_ALLOC_OBJECTS];
+		type->alloc_bytes_per_second = rates.per_second[FLOWS_ALLOC_BYTES];
+		type->free_objects_per_second = rates.per_second[FLOWS_FREE_OBJECTS];
+		type->free_bytes_per_second = rates.per_second[FLOWS_FREE_BYTES];
+		type->rate_error = rates.error;
+	}
+}
+
+/* Each way to lose a record that happened is a reason to call the picture partial. */
+static int compose_losses(struct picture *pic, const struct tracer_stats *stats)
+{
+	static const enum event_count causes[] = { EVENTS_LOST_RING, EVENTS_LOST_POOL,
+						   EVENTS_LOST_STACK, EVENTS_LOST_SITE,
+						   EVENTS_LOST_PAIR };
+	int r = 0;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(causes); i++)
+		if (stats->lost_by_cause[causes[i]])
+			r = picture_add_partial(
+				pic, "%lu event records were lost (%s): rates are too low",
+				(unsigned long)stats->lost_by_cause[causes[i]],
+				session_count_name(causes[i]));
+	if (!r && stats->failed)
+		r = picture_add_partial(pic, "events ended early: %s", strerror(-stats->error));
+	return r;
+}
+
+static int compose_growth(struct picture *pic, const struct tracer_stats *stats, uint32_t alignment)
+{
+	pic->events.growth = calloc(TRACER_CLASSES, sizeof(*pic->events.growth));
+	if (!pic->events.growth)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < TRACER_CLASSES; i++)
+		if (stats->grown[i])
+			pic->events.growth[pic->events.growth_count++] = (struct picture_growth){
+				.size_bytes = (i + 1) * alignment,
+				.pools_opened = (int64_t)stats->grown[i],
+			};
+	return 0;
+}
+
+int compose_events(struct picture *pic, struct tracer *tracer, const struct tracer_drift *drift,
+		   uint32_t alignment)
+{
+	struct tracer_stats stats;
+	double coverage;
+	int r;
+
+	tracer_get_stats(tracer, &stats);
+	coverage = stats.duration_ns ? (double)stats.traced_ns / (double)stats.duration_ns : NAN;
+	coverage = MIN(coverage, 1.0);
+	pic->events.duration_ms = (double)stats.duration_ns / 1e6;
+	pic->events.coverage = coverage;
+	pic->events.records = (int64_t)stats.records;
+	pic->events.lost = (int64_t)stats.lost;
+	pic->events.overhead_estimated = stats.overhead;
+	pic->events.cost_ns_per_hit = stats.cost_ns;
+	if (drift->had) {
+		pic->events.drift_objects =
+			(int64_t)(drift->drift.missing_objects + drift->drift.extra_objects);
+		pic->events.drift_bytes =
+			(int64_t)(drift->drift.missing_bytes + drift->drift.extra_bytes);
+	}
+	compose_rates(pic, tracer_flows(tracer), pic->events.mode[0] == 'e' ? 1 : coverage);
+	r = compose_losses(pic, &stats);
+	if (!r && drift->unsure)
+		r = picture_add_partial(
+			pic, "records were lost during the census: the ledger is made anew by the "
+			     "next");
+	if (!r)
+		r = compose_growth(pic, &stats, alignment);
+	return r < 0 ? r : compose_sites(pic, tracer);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/compose.h"
+
+#include "base/util.h"
+
+#include <errno.h>
+
+/* The texts move over: @from keeps none. */
+int compose_facts(struct picture_type *to, struct heap_type *from)
+{
+	struct picture_facts *facts = calloc(1, sizeof(*facts));
+	char **late = calloc(FACTS_LATE_MAX, sizeof(*late));
+
+	if (!facts || !late) {
+		free(facts);
+		free(late);
+		return -ENOMEM;
+	}
+	*facts = (struct picture_facts){
+		.carriers = from->tally.facts.carriers,
+		.attributes = from->tally.facts.attributes,
+		.attributes_max = from->tally.facts.attributes_max,
+		.weakrefs = from->tally.facts.weakrefs,
+		.slots_bytes = (int64_t)from->facts.slots_bytes,
+		.shared_bytes = (int64_t)from->facts.shared_bytes,
+		.dict_on_demand = from->facts.dict_on_demand,
+		.dataclass = from->facts.dataclass,
+		.cached_property = from->facts.cached_property,
+		.cached_late = from->facts.cached_late,
+		.same_names = from->facts.same_names,
+		.reordered = from->facts.reordered,
+		.shared_lost = from->facts.shared_lost,
+		.names = (int64_t)from->facts.names,
+		.sampled = (int64_t)from->facts.sampled,
+		.bases = TAKE_PTR(from->facts.bases),
+		.late = late,
+		.late_count = from->facts.late_count,
+	};
+	for (size_t i = 0; i < from->facts.late_count; i++)
+		late[i] = TAKE_PTR(from->facts.late[i]);
+	to->facts = facts;
+	return 0;
+}
+
+int compose_duplicates(struct picture *pic, struct heap_duplicates *from)
+{
+	if (!from->known)
+		return 0;
+	pic->duplicates.copies = from->copies;
+	pic->duplicates.bytes = from->bytes;
+	pic->duplicates.unseen_bytes = from->unseen_bytes;
+	pic->duplicates.sampling = from->sampling;
+	if (!from->values_count)
+		return 0;
+	pic->duplicates.values = calloc(from->values_count, sizeof(*pic->duplicates.values));
+	if (!pic->duplicates.values)
+		return -ENOMEM;
+	for (size_t i = 0; i < from->values_count; i++) {
+		pic->duplicates.values[i] = (struct picture_value){
+			.text = TAKE_PTR(from->values[i].text),
+			.copies = from->values[i].copies,
+			.bytes = from->values[i].bytes,
+		};
+		pic->duplicates.values_count++;
+	}
+	return 0;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/flows.h"
+
+#include "base/util.h"
+#include "probe/budget.h"
+
+#include <errno.h>
+#include <math.h>
+#include <uthash.h>
+
+struct flows_sample {
+	uint64_t number;
+	uint64_t counts[FLOWS_COUNTS];
+};
+
+struct flows_row {
+	uint64_t type;
+	uint64_t totals[FLOWS_COUNTS];
+	struct flows_sample
+		samples[FLOWS_SAMPLES]; /* those in which something happened; by number % SAMPLES */
+	UT_hash_handle hh;
+};
+
+struct flows {
+	struct flows_row *rows;
+	uint64_t number; /* of the sample at hand; the first kept is `first` */
+	uint64_t first;
+	double seconds[FLOWS_SAMPLES];
+};
+
+int flows_new(struct flows **ret)
+{
+	struct flows *flows = calloc(1, sizeof(*flows));
+
+	if (!flows)
+		return -ENOMEM;
+	flows->number = flows->first = 1;
+	*ret = flows;
+	return 0;
+}
+
+void flows_free(struct flows *flows)
+{
+	struct flows_row *row, *next;
+
+	HASH_ITER (hh, flows->rows, row, next) {
+		HASH_DEL(flows->rows, row);
+		free(row);
+	}
+	free(flows);
+}
+
+static struct flows_row *flows_row(const struct flows *flows, uint64_t type)
+{
+	struct flows_row *row;
+
+	HASH_FIND(hh, flows->rows, &type, sizeof(type), row);
+	return row;
+}
+
+static struct flows_row *flows_row_add(struct flows *flows, uint64_t type)
+{
+	struct flows_row *row = calloc(1, sizeof(*row));
+
+	if (!row)
+		return NULL;
+	row->type = type;
+	HASH_ADD(hh, flows->rows, type, sizeof(row->type), row);
+	return row;
+}
+
+int flows_add(struct flows *flows, uint64_t type, enum flows_count objects, uint64_t bytes)
+{
+	struct flows_row *row = flows_row(flows, type);
+	struct flows_sample *sample;
+
+	if (!row)
+		row = flows_row_add(flows, type);
+	if (!row)
+		return -ENOMEM;
+	sample = &row->samples[flows->number % FLOWS_SAMPLES];
+	if (sample->number != flows->number)
+		*sample = (struct flows_sample){ .number = flows->number };
+	sample->counts[objects]++;
+	sample->counts[objects + 1] += bytes;
+	row->totals[objects]++;
+	row->totals[objects + 1] += bytes;
+	return 0;
+}
+
+void flows_cut(struct flows *flows, double seconds)
+{
+	flows->seconds[flows->number % FLOWS_SAMPLES] = seconds;
+	flows->number++;
+	if (flows->number - flows->first > FLOWS_SAMPLES)
+		flows->first = flows->number - FLOWS_SAMPLES;
+}
+
+void flows_restart(struct flows *flows)
+{
+	flows->number++; /* what the sample at hand has so far belongs to neither side */
+	flows->first = flows->number;
+}
+
+/* Numbers first .. number-1 as samples of one count; how many. */
+static size_t flows_gather(const struct flows *flows, const struct flows_row *row,
+			   enum flows_count which, struct budget_sample ret[FLOWS_SAMPLES])
+{
+	size_t count = 0;
+
+	for (uint64_t n = flows->first; n < flows->number && count < FLOWS_SAMPLES; n++) {
+		const struct flows_sample *s = row ? &row->samples[n % FLOWS_SAMPLES] : NULL;
+		double value = s && s->number == n ? (double)s->counts[which] : 0;
+
+		ret[count++] = (struct budget_sample){ flows->seconds[n % FLOWS_SAMPLES], value };
+	}
+	return count;
+}
+
+bool flows_rates(const struct flows *flows, uint64_t type, double coverage, struct flows_rates *ret)
+{
+	const struct flows_row *row = flows_row(flows, type);
+	struct budget_sample samples[FLOWS_SAMPLES];
+	struct flows_rates rates = { .error = NAN };
+
+	for (int i = 0; i < FLOWS_COUNTS; i++) {
+		size_t count = flows_gather(flows, row, (enum flows_count)i, samples);
+		double seconds = 0, sum = 0, rate, half;
+
+		for (size_t k = 0; k < count; k++) {
+			seconds += samples[k].seconds;
+			sum += samples[k].count;
+		}
+		if (seconds <= 0)
+			return false;
+		rates.per_second[i] = sum / seconds;
+		if (i != FLOWS_ALLOC_OBJECTS)
+			continue;
+		if (coverage >= 1)
+			rates.error = 0;
+		else if (budget_estimate(samples, count, coverage, &rate, &half) && rate > 0)
+			rates.error = half / rate;
+	}
+	*ret = rates;
+	return true;
+}
+
+uint64_t flows_total(const struct flows *flows, uint64_t type, enum flows_count which)
+{
+	const struct flows_row *row = flows_row(flows, type);
+
+	return row ? row->totals[which] : 0;
+}

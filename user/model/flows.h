@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What flows: allocations and frees per type, cut into samples (windows, or pieces of a long one)
+ * from which rates and their error are estimated.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Of the newest samples, this many count for the rates. */
+#define FLOWS_SAMPLES 64
+
+enum flows_count {
+	FLOWS_ALLOC_OBJECTS,
+	FLOWS_ALLOC_BYTES,
+	FLOWS_FREE_OBJECTS,
+	FLOWS_FREE_BYTES,
+	FLOWS_COUNTS,
+};
+
+struct flows;
+
+/* Rates per second; error: relative half-width of the 95% interval of alloc objects, NAN: not
+ * known. */
+struct flows_rates {
+	double per_second[FLOWS_COUNTS];
+	double error;
+};
+
+int flows_new(struct flows **ret);
+void flows_free(struct flows *flows);
+DEFINE_CLEANUP(struct flows, flows_free)
+
+/* Adds to the sample at hand. @type: address of the type object, 0: blocks that are no objects. 0
+ * or -ENOMEM. */
+int flows_add(struct flows *flows, uint64_t type, enum flows_count objects, uint64_t bytes);
+
+/* Ends the sample at hand, which took @seconds of tracing, and begins the next. */
+void flows_cut(struct flows *flows, double seconds);
+
+/* Forgets the samples (not the totals): rates count from here. */
+void flows_restart(struct flows *flows);
+
+/*
+ * Rates of @type over the samples that are kept. @coverage: share of the time that they cover, 1:
+ * all of it. False where nothing was traced. A type that was never seen has rates of 0.
+ */
+bool flows_rates(const struct flows *flows, uint64_t type, double coverage,
+		 struct flows_rates *ret);
+
+/* Sum since the beginning. */
+uint64_t flows_total(const struct flows *flows, uint64_t type, enum flows_count which);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The blocks that are live, by address: what the events have said so far, or a census and the
+ * events since.
+ *
+ * An open-addressed table of 16-byte entries that is never fuller than 4/5 and grows by half:
+ * between 20 and 30 bytes a live block.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ledger;
+
+struct ledger_block {
+	uint64_t addr; /* never 0 */
+	uint32_t size; /* bytes; blocks of 4 GiB and more are kept as UINT32_MAX */
+	uint32_t note; /* LEDGER_MAYBE; the other bits are the user's */
+};
+
+/* Perhaps not Python's (a malloc chunk that no object was found to own): no drift where the other
+ * lacks it. */
+#define LEDGER_MAYBE (1u << 31)
+
+/* 0 or -ENOMEM. */
+int ledger_new(struct ledger **ret);
+void ledger_free(struct ledger *ledger);
+DEFINE_CLEANUP(struct ledger, ledger_free)
+
+/* Adds or overwrites. 0 or -ENOMEM (the ledger is as before). */
+int ledger_put(struct ledger *ledger, uint64_t addr, uint64_t size, uint32_t note);
+
+/* The entry of @addr, or NULL. Valid until the next put or take. */
+struct ledger_block *ledger_find(struct ledger *ledger, uint64_t addr);
+
+/* Removes @addr; *ret (may be NULL) is what was there. False where there was nothing. */
+bool ledger_take(struct ledger *ledger, uint64_t addr, struct ledger_block *ret);
+
+void ledger_clear(struct ledger *ledger);
+size_t ledger_count(const struct ledger *ledger);
+
+/* All entries, in no order: start with *pos 0; NULL at the end. Nothing may be put or taken
+ * meanwhile. */
+const struct ledger_block *ledger_next(const struct ledger *ledger, size_t *pos);
+
+/* In one but not in both, or with another size; LEDGER_MAYBE entries apart. */
+struct ledger_drift {
+	uint64_t missing_objects, missing_bytes; /* in @truth, not in the ledger */
+	uint64_t extra_objects, extra_bytes;	 /* in the ledger, not in @truth */
+};
+
+struct ledger_drift ledger_compare(struct ledger *ledger, struct ledger *truth);

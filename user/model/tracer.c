@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/tracer.h"
+
+#include "base/clock.h"
+#include "base/util.h"
+#include "model/forked.h"
+#include "model/fresh.h"
+#include "probe/budget.h"
+#include "probe/cost.h"
+#include "probe/session.h"
+#include "target/rundelay.h"
+
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+
+/* Records consumed before the lock is given up: about 2 ms of work. */
+#define BATCH_RECORDS 20000
+/* The ring of exact mode holds over 0.5 s of the fastest allocation: polled well within that. */
+#define POLL_NS NSEC_PER_MSEC
+/* A window that stays open is cut into samples of this length. */
+#define SAMPLE_NS (500 * NSEC_PER_MSEC)
+/* A first guess at opening or closing a window; the real one is measured each time. */
+#define TURN_GUESS_NS (30 * NSEC_PER_MSEC)
+
+_Static_assert(EVENTS_COUNT_MAX <= 16, "lost_by_cause has room");
+
+struct tracer {
+	struct tracer_options options;
+	struct memory *mem;
+	struct plan *plan;
+	struct session *session;
+	struct flows *flows;
+	struct fresh *fresh;
+	struct pools *pools;
+	struct ledger *live;	/* exact, after a census: all blocks; else this window's */
+	struct ledger *touched; /* exact, during a census: last word of the events; size 0: freed */
+	struct ledger *truth;	/* exact, during a census */
+	bool live_is_whole;
+	uint64_t lost;	     /* as last looked at */
+	uint64_t lost_begin; /* when the census began */
+	uint64_t lost_restart[16];
+	uint64_t grown[TRACER_CLASSES];
+	struct budget budget;
+	bool has_budget;
+	struct cost cost;
+	uint64_t start_ns, traced_ns,
+		window_ns;	      /* window_ns: when the open one was opened, or last cut */
+	uint64_t now_ns;	      /* as of the batch of records at hand */
+	uint64_t budget_ns;	      /* when the budget wants to be asked again */
+	uint64_t delay_ns, waited_ns; /* the target's run delay as last read; what of it was while
+					 we watched */
+	uint64_t waited_at_ns;	      /* when that was read */
+	uint64_t unknown_frees, consumed;
+	struct forked forked;
+	int error;
+
+	pthread_t thread;
+	bool has_thread;
+	pthread_mutex_t lock;
+	int waiting; /* threads that want the lock: the consumer makes way */
+	bool stop;
+};
+
+static int tracer_load(struct tracer *t, struct error *err)
+{
+	const struct tracer_options *o = &t->options;
+	struct plan_source source = { o->proc, o->py, o->layout, t->mem };
+	struct session_options session = {
+		.pid = o->proc->pid,
+		.pools = t->pools,
+		.ring_records = o->exact ? SESSION_RING_EXACT : SESSION_RING_BUDGET,
+	};
+	int r = plan_new(&source, &t->plan, err);
+
+	if (!r)
+		r = cost_measure(SESSION_LINK_AUTO, &t->cost, err);
+	if (!r && !t->cost.address_space_filter)
+		r = cost_measure(SESSION_LINK_PERF, &t->cost, err);
+	session.link = t->cost.link;
+	if (!r)
+		r = session_new(t->plan, &session, &t->session, err);
+	return r;
+}
+
+int tracer_new(const struct tracer_options *options, struct tracer **ret, struct error *err)
+{
+	struct tracer *t = calloc(1, sizeof(*t));
+	int r;
+
+	if (!t)
+		return -ENOMEM;
+	t->options = *options;
+	pthread_mutex_init(&t->lock, NULL);
+	r = memory_clone(options->mem, &t->mem);
+	if (!r)
+		r = flows_new(&t->flows);
+	if (!r)
+		r = ledger_new(&t->live);
+	if (!r)
+		r = fresh_new(options->proc, options->layout, t->mem, &t->fresh);
+	if (!r)
+		r = pools_new(options->layout, t->mem, &t->pools);
+	if (!r)
+		r = tracer_load(t, err);
+	if (r < 0) {
+		tracer_free(t);
+		return r;
+	}
+	*ret = t;
+	return 0;
+}
+
+void tracer_free(struct tracer *t)
+{
+	if (t->has_thread) {
+		__atomic_store_n(&t->stop, true, __ATOMIC_RELAXED);
+		pthread_join(t->thread, NULL);
+	}
+	session_freep(&t->session);
+	plan_freep(&t->plan);
+	fresh_freep(&t->fresh);
+	pools_freep(&t->pools);
+	flows_freep(&t->flows);
+	ledger_freep(&t->live);
+	ledger_freep(&t->touched);
+	ledger_freep(&t->truth);
+	memory_freep(&t->mem);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+}
+
+/* Notes of ledger entries: allocated while we watched and not yet known by type; above it, when
+ * (ms). */
+#define NOTE_UNTYPED 1u
+#define NOTE_TIME_MASK 0x3fffffffu
+
+static uint32_t note_untyped(uint64_t time_ns)
+{
+	return NOTE_UNTYPED | ((uint32_t)(time_ns / NSEC_PER_MSEC) & NOTE_TIME_MASK) << 1;
+}
+
+static uint64_t event_size(const struct session_event *e)
+{
+	if (e->kind == EVENT_ALLOC)
+		return e->size;
+	return e->chunk ? e->chunk & ~7ull : e->size;
+}
+
+static int tracer_touch(struct tracer *t, uint64_t addr, uint64_t size)
+{
+	return t->touched ? ledger_put(t->touched, addr, size, 0) : 0;
+}
+
+static int tracer_on_alloc(struct tracer *t, const struct session_event *e)
+{
+	uint64_t size = event_size(e);
+	int r = ledger_put(t->live, e->addr, size, note_untyped(t->now_ns));
+
+	if (!r)
+		r = fresh_push(t->fresh, e->addr, t->now_ns);
+	return r < 0 ? r : tracer_touch(t, e->addr, size);
+}
+
+static int tracer_on_free(struct tracer *t, const struct session_event *e)
+{
+	struct ledger_block block = {};
+	bool known = ledger_take(t->live, e->addr, &block);
+	uint64_t type = fresh_type_of_dead(t->fresh, e);
+	int r = 0;
+
+	if (t->live_is_whole && !known)
+		t->unknown_frees++;
+	if (known && (block.note & NOTE_UNTYPED))
+		r = flows_add(t->flows, type, FLOWS_ALLOC_OBJECTS, block.size);
+	if (!r)
+		r = flows_add(t->flows, type, FLOWS_FREE_OBJECTS,
+			      known ? block.size : pools_block_size(t->pools, e->addr));
+	return r < 0 ? r : tracer_touch(t, e->addr, 0);
+}
+
+static int tracer_on_move(struct tracer *t, const struct session_event *e)
+{
+	struct ledger_block block = {};
+	int r = 0;
+
+	ledger_take(t->live, e->old, &block);
+	if (e->old != e->addr)
+		r = tracer_touch(t, e->old, 0);
+	if (!r)
+		r = ledger_put(t->live, e->addr, event_size(e),
+			       block.note & NOTE_UNTYPED ? note_untyped(t->now_ns) : 0);
+	if (!r && (block.note & NOTE_UNTYPED))
+		r = fresh_push(t->fresh, e->addr, t->now_ns);
+	return r < 0 ? r : tracer_touch(t, e->addr, event_size(e));
+}
+
+static int tracer_on_event(const struct session_event *e, void *arg)
+{
+	struct tracer *t = arg;
+
+	t->consumed++;
+	switch (e->kind) {
+	case EVENT_ALLOC:
+	case EVENT_ALLOC_LARGE:
+		return tracer_on_alloc(t, e);
+	case EVENT_FREE:
+		return tracer_on_free(t, e);
+	case EVENT_MOVE:
+		return tracer_on_move(t, e);
+	case EVENT_GROW:
+		if (e->size < TRACER_CLASSES)
+			t->grown[e->size]++;
+		break;
+	}
+	return 0;
+}
+
+/* A fresh block's type was read: it is counted, once. */
+static void tracer_on_typed(void *arg, uint64_t addr, uint64_t type)
+{
+	struct tracer *t = arg;
+	struct ledger_block *block = ledger_find(t->live, addr);
+
+	if (!block || !(block->note & NOTE_UNTYPED))
+		return;
+	block->note &= ~NOTE_UNTYPED;
+	if (flows_add(t->flows, type, FLOWS_ALLOC_OBJECTS, block->size) < 0)
+		t->error = -ENOMEM;
+}
+
+/* Is the block at @addr still waiting for its type, and not one that came after it? */
+static bool tracer_is_wanted(void *arg, uint64_t addr, uint64_t time_ns)
+{
+	struct tracer *t = arg;
+	const struct ledger_block *block = ledger_find(t->live, addr);
+
+	return block && block->note == note_untyped(time_ns);
+}
+
+/* What a lost record said, nothing repairs but a census: until then the ledger is not whole. */
+static void tracer_check_loss(struct tracer *t)
+{
+	struct session_stats stats;
+
+	session_stats(t->session, &stats);
+	if (stats.lost == t->lost)
+		return;
+	t->lost = stats.lost;
+	t->live_is_whole = false;
+	pools_clear(t->pools);
+}
+
+static ssize_t tracer_consume(struct tracer *t)
+{
+	ssize_t n;
+
+	tracer_check_loss(t);
+	t->now_ns = clock_monotonic();
+	n = session_consume(t->session, tracer_on_event, t, BATCH_RECORDS);
+
+	if (n < 0)
+		t->error = (int)n;
+	return n;
+}
+
+static void tracer_drain(struct tracer *t)
+{
+	while (!t->error && tracer_consume(t) == BATCH_RECORDS)
+		;
+}
+
+static void tracer_resolve(struct tracer *t, uint64_t allocated_before)
+{
+	int r = fresh_resolve(t->fresh, allocated_before, tracer_is_wanted, tracer_on_typed, t);
+
+	if (r < 0 && r != -ESRCH)
+		t->error = r;
+}
+
+/* Ends the sample at hand at @now. Blocks younger than their header count in the next. */
+static void tracer_cut_at(struct tracer *t, uint64_t now)
+{
+	flows_cut(t->flows, (double)(now - t->window_ns) / 1e9);
+	t->traced_ns += now - t->window_ns;
+	t->window_ns = now;
+}
+
+static void tracer_cut(struct tracer *t)
+{
+	uint64_t now = clock_monotonic();
+
+	if (!session_is_attached(t->session))
+		return;
+	tracer_drain(t);
+	tracer_resolve(t, now - FRESH_AGE_NS);
+	tracer_cut_at(t, now);
+}
+
+static uint64_t tracer_hits(struct tracer *t)
+{
+	struct session_stats stats;
+
+	session_stats(t->session, &stats);
+	return stats.hits;
+}
+
+/*
+ * The budget's clock stands still while the target is ready to run and others have the CPUs: on a
+ * busy machine its own time is what it must not lose too much of. Where it sleeps the clock goes
+ * on.
+ */
+static uint64_t tracer_budget_clock(struct tracer *t, uint64_t now)
+{
+	uint64_t delay;
+
+	if (!rundelay_read(t->options.proc->pid, &delay)) {
+		if (delay > t->delay_ns && t->waited_at_ns)
+			t->waited_ns += MIN(delay - t->delay_ns, now - t->waited_at_ns);
+		t->delay_ns = delay;
+		t->waited_at_ns = now;
+	}
+	return now - t->waited_ns;
+}
+
+/* Nothing is recorded from the first moment of the detaching on; its end is late enough for all
+ * headers. */
+static void tracer_close_window(struct tracer *t)
+{
+	uint64_t start = clock_monotonic(), now;
+
+	session_detach(t->session);
+	tracer_drain(t);
+	tracer_resolve(t, UINT64_MAX);
+	tracer_cut_at(t, start);
+	ledger_clear(t->live);
+	fresh_clear(t->fresh);
+	now = clock_monotonic();
+	budget_turned(&t->budget, false, tracer_budget_clock(t, now), now - start);
+}
+
+static int tracer_open_window(struct tracer *t, struct error *err)
+{
+	uint64_t start = clock_monotonic();
+	int r = session_attach(t->session, err);
+
+	if (r < 0)
+		return r;
+	t->window_ns = clock_monotonic();
+	if (t->has_budget)
+		budget_turned(&t->budget, true, tracer_budget_clock(t, t->window_ns),
+			      t->window_ns - start);
+	return 0;
+}
+
+/* Opens and closes as the budget says. */
+static void tracer_budget(struct tracer *t)
+{
+	uint64_t next = POLL_NS, now = clock_monotonic();
+
+	if (now < t->budget_ns)
+		return;
+	switch (budget_step(&t->budget, tracer_budget_clock(t, now), tracer_hits(t), &next)) {
+	case BUDGET_OPEN:
+		t->error = tracer_open_window(t, NULL);
+		break;
+	case BUDGET_CLOSE:
+		tracer_close_window(t);
+		break;
+	case BUDGET_WAIT:
+		t->budget_ns = now + next;
+		break;
+	}
+}
+
+static uint64_t tracer_turn(struct tracer *t)
+{
+	ssize_t n = tracer_consume(t);
+
+	tracer_resolve(t, t->now_ns - FRESH_AGE_NS);
+	if (t->has_budget)
+		tracer_budget(t);
+	if (session_is_attached(t->session) && clock_monotonic() - t->window_ns > SAMPLE_NS)
+		tracer_cut(t);
+	/* They have the breakpoints of the open window: closing it would free them, and so does
+	 * this. */
+	if (session_is_attached(t->session) &&
+	    forked_look(&t->forked, t->options.proc->pid, t->now_ns))
+		session_sweep(t->session);
+	return n == BATCH_RECORDS ? 0 : POLL_NS;
+}
+
+static void *tracer_main(void *arg)
+{
+	struct tracer *t = arg;
+
+	while (!__atomic_load_n(&t->stop, __ATOMIC_RELAXED)) {
+		struct timespec nap = {};
+
+		pthread_mutex_lock(&t->lock);
+		if (!t->error)
+			nap.tv_nsec = (long)tracer_turn(t);
+		else
+			nap.tv_nsec = NSEC_PER_MSEC;
+		pthread_mutex_unlock(&t->lock);
+		if (__atomic_load_n(&t->waiting, __ATOMIC_RELAXED))
+			nap.tv_nsec = MAX(nap.tv_nsec, 50000L);
+		if (nap.tv_nsec)
+			nanosleep(&nap, NULL);
+	}
+	return NULL;
+}
+
+int tracer_start(struct tracer *t, struct error *err)
+{
+	struct budget_config config = {
+		.limit = t->options.max_overhead,
+		.price_ns = (t->cost.alloc_ns + t->cost.free_ns) / 2,
+		.turn_ns = TURN_GUESS_NS,
+	};
+	int r = 0;
+
+	t->start_ns = clock_monotonic();
+	if (!t->options.exact) {
+		r = session_watch_growth(t->session, true);
+		if (r < 0)
+			return error_set(err, -r, EXIT_INTERNAL, "cannot attach a probe: %s",
+					 strerror(-r));
+		r = budget_init(&t->budget, &config, tracer_budget_clock(t, t->start_ns), 0);
+		t->has_budget = !r;
+	} else {
+		r = tracer_open_window(t, err);
+	}
+	if (!r)
+		r = -pthread_create(&t->thread, NULL, tracer_main, t);
+	t->has_thread = !r;
+	return r;
+}
+
+void tracer_unlock(struct tracer *t)
+{
+	pthread_mutex_unlock(&t->lock);
+}
+
+static void tracer_take_lock(struct tracer *t)
+{
+	__atomic_add_fetch(&t->waiting, 1, __ATOMIC_RELAXED);
+	pthread_mutex_lock(&t->lock);
+	__atomic_sub_fetch(&t->waiting, 1, __ATOMIC_RELAXED);
+}
+
+void tracer_lock(struct tracer *t)
+{
+	tracer_take_lock(t);
+	if (!t->error)
+		tracer_cut(t);
+}
+
+int tracer_census_begin(struct tracer *t)
+{
+	int r;
+
+	tracer_take_lock(t);
+	tracer_check_loss(t);
+	t->lost_begin = t->lost;
+	r = ledger_new(&t->truth);
+	if (!r)
+		r = ledger_new(&t->touched);
+	tracer_unlock(t);
+	return r;
+}
+
+void tracer_census_block(void *arg, uint64_t addr, uint64_t size, bool sure)
+{
+	struct tracer *t = arg;
+
+	/* Only the caller's thread has to do with truth until _end. */
+	if (t->truth && ledger_put(t->truth, addr, size, sure ? 0 : LEDGER_MAYBE) < 0)
+		ledger_freep(&t->truth);
+}
+
+/* What was touched since _begin has the state that the events say, whatever the census saw. */
+static int tracer_replay(struct tracer *t)
+{
+	const struct ledger_block *block;
+	size_t pos = 0;
+	int r = 0;
+
+	while (!r && (block = ledger_next(t->touched, &pos))) {
+		const struct ledger_block *live = ledger_find(t->live, block->addr);
+
+		if (block->size)
+			r = ledger_put(t->truth, block->addr, block->size, live ? live->note : 0);
+		else
+			ledger_take(t->truth, block->addr, NULL);
+	}
+	return r;
+}
+
+/* All that was recorded before the call is consumed: as many bytes as wait now. */
+static void tracer_catch_up(struct tracer *t)
+{
+	struct session_stats stats;
+
+	session_stats(t->session, &stats);
+	while (!t->error && t->consumed < stats.counts[EVENTS_RECORDS] && tracer_consume(t) >= 0)
+		;
+}
+
+int tracer_census_end(struct tracer *t, struct tracer_drift *ret_drift)
+{
+	struct tracer_drift drift = {};
+	int r = -ENOMEM;
+
+	tracer_take_lock(t);
+	if (t->truth && t->touched) {
+		tracer_catch_up(t);
+		tracer_check_loss(t);
+		r = t->error ? t->error : tracer_replay(t);
+	}
+	if (!r && t->live_is_whole) {
+		drift.had = true;
+		drift.drift = ledger_compare(t->live, t->truth);
+	}
+	if (!r) {
+		ledger_free(t->live);
+		t->live = TAKE_PTR(t->truth);
+		drift.unsure = t->lost != t->lost_begin;
+		t->live_is_whole = !drift.unsure;
+		*ret_drift = drift;
+	}
+	ledger_freep(&t->truth);
+	ledger_freep(&t->touched);
+	tracer_unlock(t);
+	return r;
+}
+
+void tracer_census_abort(struct tracer *t)
+{
+	tracer_take_lock(t);
+	ledger_freep(&t->truth);
+	ledger_freep(&t->touched);
+	tracer_unlock(t);
+}
+
+const struct flows *tracer_flows(const struct tracer *t)
+{
+	return t->flows;
+}
+
+const struct plan *tracer_plan(const struct tracer *t)
+{
+	return t->plan;
+}
+
+uint64_t tracer_site_hits(struct tracer *t, size_t site)
+{
+	return session_site_hits(t->session, site);
+}
+
+void tracer_restart(struct tracer *t)
+{
+	struct session_stats stats;
+
+	if (!t->has_budget)
+		flows_restart(t->flows);
+	session_stats(t->session, &stats);
+	for (size_t i = 0; i < EVENTS_COUNT_MAX; i++)
+		t->lost_restart[i] = stats.counts[i];
+	memset(t->grown, 0, sizeof(t->grown));
+}
+
+void tracer_get_stats(struct tracer *t, struct tracer_stats *ret)
+{
+	uint64_t now = clock_monotonic();
+	struct tracer_stats s = {
+		.duration_ns = now - t->start_ns,
+		.traced_ns = t->traced_ns,
+		.cost_ns = (t->cost.alloc_ns + t->cost.free_ns) / 2,
+		.overhead = NAN,
+		.unknown_frees = t->unknown_frees,
+		.failed = t->error,
+		.error = t->error,
+	};
+	struct session_stats session;
+
+	if (session_is_attached(t->session))
+		s.traced_ns += now - t->window_ns;
+	session_stats(t->session, &session);
+	s.records = session.counts[EVENTS_RECORDS];
+	s.lost = session.lost;
+	s.hits = session.hits;
+	s.windows = session.windows;
+	for (size_t i = 0; i < EVENTS_COUNT_MAX; i++)
+		s.lost_by_cause[i] = session.counts[i] - t->lost_restart[i];
+	s.grown = t->grown;
+	s.overhead = (double)s.hits * s.cost_ns / (double)MAX(s.duration_ns - t->waited_ns, 1ul);
+	*ret = s;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Events of one target, turned into flows per type and, in exact mode, a ledger of live blocks.
+ * Private to model/.
+ *
+ * A thread of its own consumes the ring. At an allocation the object's header is not written yet:
+ * its type is read some milliseconds later, or comes with the free if that is first.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "layout/layout.h"
+#include "model/flows.h"
+#include "model/ledger.h"
+#include "probe/plan.h"
+#include "target/process.h"
+#include "target/python.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tracer;
+
+struct tracer_options {
+	const struct process *proc;
+	const struct python *py;
+	const struct layout *layout;
+	struct memory *mem; /* cloned */
+	bool exact;
+	double max_overhead; /* budget mode */
+};
+
+struct tracer_stats {
+	uint64_t duration_ns, traced_ns; /* wall time since the start; in open windows */
+	uint64_t records, lost, hits, windows;
+	double cost_ns, overhead;   /* of a hit; estimated share of the target's time */
+	uint64_t lost_by_cause[16]; /* by enum event_count; since the last tracer_restart() */
+	const uint64_t *grown;	    /* TRACER_CLASSES: pools opened by size class, since then */
+	uint64_t unknown_frees;	    /* exact: frees of blocks that the ledger did not have */
+	bool failed;		    /* consuming ended by an error: see error */
+	int error;
+};
+
+/* Plans and loads; places no probe. Errors as the contract's. */
+int tracer_new(const struct tracer_options *options, struct tracer **ret, struct error *err);
+/* Ends the thread, removes every probe. */
+void tracer_free(struct tracer *tracer);
+DEFINE_CLEANUP(struct tracer, tracer_free)
+
+/* Opens the first window and starts the thread. */
+int tracer_start(struct tracer *tracer, struct error *err);
+
+/*
+ * Exact mode, around a census: from _begin on, every block that an event touches is remembered;
+ * wait TRACER_SETTLE_NS, take the census into @truth with tracer_truth_block(), then _end brings
+ * @truth to the moment of the call, compares it with the ledger, if there was one, and makes it the
+ * ledger.
+ */
+#define TRACER_SETTLE_NS 50000000ull
+
+int tracer_census_begin(struct tracer *tracer);
+void tracer_census_block(void *arg, uint64_t addr, uint64_t size, bool sure);
+/* *ret_drift: had is false for the first census, and for the first after records were lost. */
+#define TRACER_CLASSES 64
+struct tracer_drift {
+	bool had;
+	bool unsure; /* records were lost during this census: what is the ledger now may be wrong */
+	struct ledger_drift drift;
+};
+int tracer_census_end(struct tracer *tracer, struct tracer_drift *ret_drift);
+void tracer_census_abort(struct tracer *tracer);
+
+/* Cuts the sample at hand, and holds the thread still until tracer_unlock(): for reading flows and
+ * stats. */
+void tracer_lock(struct tracer *tracer);
+void tracer_unlock(struct tracer *tracer);
+
+const struct flows *tracer_flows(const struct tracer *tracer);
+void tracer_get_stats(struct tracer *tracer, struct tracer_stats *ret);
+const struct plan *tracer_plan(const struct tracer *tracer);
+uint64_t tracer_site_hits(struct tracer *tracer, size_t site);
+/* Losses and growth count from here, and in exact mode the rates. */
+void tracer_restart(struct tracer *tracer);

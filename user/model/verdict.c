@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/verdict.h"
+
+#include "base/format.h"
+#include "base/util.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define TEXT_MAX 512
+
+static double share(const struct picture *pic, int64_t bytes)
+{
+	return pic->memory.rss_bytes > 0 ? 100.0 * (double)bytes / (double)pic->memory.rss_bytes
+					 : 0;
+}
+
+static void say_live(const struct picture *pic, int64_t bytes, char *text)
+{
+	const struct picture_type *top = pic->types_count ? &pic->types[0] : NULL;
+	char size[FORMAT_SIZE_MAX], top_size[FORMAT_SIZE_MAX];
+
+	snprintf(text, TEXT_MAX,
+		 "%s (%.0f%% of the RSS) are live Python objects; the largest type is %s with %s",
+		 format_size(size, (uint64_t)bytes), share(pic, bytes), top ? top->name : "?",
+		 format_size(top_size,
+			     top && top->inuse_bytes > 0 ? (uint64_t)top->inuse_bytes : 0));
+}
+
+/* The class with the most free bytes in pools that some block keeps from being given back. */
+static void say_fragmentation(const struct picture *pic, int64_t bytes, char *text)
+{
+	const struct picture_size_class *worst = NULL;
+	char size[FORMAT_SIZE_MAX], pinned[FORMAT_SIZE_MAX];
+	int64_t most = 0;
+
+	for (size_t i = 0; i < pic->memory.size_classes_count; i++) {
+		const struct picture_size_class *c = &pic->memory.size_classes[i];
+
+		if (c->free_blocks * c->size_bytes < most)
+			continue;
+		most = c->free_blocks * c->size_bytes;
+		worst = c;
+	}
+	snprintf(text, TEXT_MAX,
+		 "%s (%.0f%% of the RSS) are free inside pymalloc: %s of it in pools of %u-byte "
+		 "blocks, where %.0f%% in "
+		 "use keep %ld pools from being given back; objects that outlive their neighbours "
+		 "would have to go, or "
+		 "the process be restarted",
+		 format_size(size, (uint64_t)bytes), share(pic, bytes),
+		 format_size(pinned, (uint64_t)most), worst ? worst->size_bytes : 0,
+		 worst ? 100.0 * (double)worst->inuse_blocks /
+				 (double)(worst->inuse_blocks + worst->free_blocks)
+		       : 0,
+		 worst ? (long)worst->pools_count : 0L);
+}
+
+static void say_native(const struct picture *pic, int64_t bytes, char *text)
+{
+	char size[FORMAT_SIZE_MAX];
+
+	snprintf(text, TEXT_MAX,
+		 "%s (%.0f%% of the RSS) are in use in malloc by native code, not by Python "
+		 "objects: a C extension or "
+		 "library holds them",
+		 format_size(size, (uint64_t)bytes), share(pic, bytes));
+}
+
+static void say_held(const struct picture *pic, int64_t bytes, char *text)
+{
+	char size[FORMAT_SIZE_MAX];
+
+	snprintf(text, TEXT_MAX,
+		 "%s (%.0f%% of the RSS) are free but held by malloc: no leak; malloc_trim(0) or "
+		 "fewer threads' arenas "
+		 "(MALLOC_ARENA_MAX) would give them back",
+		 format_size(size, (uint64_t)bytes), share(pic, bytes));
+}
+
+static void say_mappings(const struct picture *pic, int64_t bytes, char *text)
+{
+	char size[FORMAT_SIZE_MAX];
+
+	snprintf(text, TEXT_MAX,
+		 "%s (%.0f%% of the RSS) are mapped files, stacks and other mappings, not the heap",
+		 format_size(size, (uint64_t)bytes), share(pic, bytes));
+}
+
+int verdict_add(struct picture *pic)
+{
+	const struct {
+		const char *kind;
+		int64_t bytes;
+		void (*say)(const struct picture *pic, int64_t bytes, char *text);
+	} parts[] = {
+		{ "live", pic->memory.resident_python_live_bytes, say_live },
+		{ "fragmentation", pic->memory.resident_python_free_bytes, say_fragmentation },
+		{ "native", pic->memory.resident_native_live_bytes, say_native },
+		{ "held", pic->memory.resident_malloc_free_bytes, say_held },
+		{ "mappings",
+		  pic->memory.mapped_file_bytes + pic->memory.stack_bytes + pic->memory.other_bytes,
+		  say_mappings },
+	};
+	char text[TEXT_MAX];
+	size_t largest = 0;
+
+	if (pic->memory.rss_bytes == PICTURE_UNKNOWN ||
+	    pic->memory.resident_python_live_bytes == PICTURE_UNKNOWN)
+		return 0;
+	for (size_t i = 1; i < ARRAY_SIZE(parts); i++)
+		if (parts[i].bytes > parts[largest].bytes)
+			largest = i;
+	parts[largest].say(pic, parts[largest].bytes, text);
+	free(pic->memory.verdict);
+	free(pic->memory.verdict_kind);
+	pic->memory.verdict = strdup(text);
+	pic->memory.verdict_kind = strdup(parts[largest].kind);
+	return pic->memory.verdict && pic->memory.verdict_kind ? 0 : -ENOMEM;
+}

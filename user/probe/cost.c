@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/cost.h"
+
+#include "base/clock.h"
+#include "base/util.h"
+#include "probe/links.h"
+#include "probe/programs.h"
+
+#include "events.skel.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#define ROUNDS 5
+#define ROUND_HITS 4000
+#define RING_RECORDS (1 << 15) /* holds what all rounds of one measurement write */
+
+/*
+ * The instruction that is probed: a conditional jump, as most real sites are, with the zero flag
+ * clear and rdi pointing to what a pool or a block looks like.
+ */
+void cost_pass(const void *block);
+extern const char cost_site[] __attribute__((visibility("hidden")));
+__asm__(".text\n"
+	".p2align 4\n"
+	".globl cost_pass\n"
+	".hidden cost_pass\n"
+	".type cost_pass, @function\n"
+	"cost_pass:\n"
+	"	test %rdi, %rdi\n"
+	".globl cost_site\n"
+	".hidden cost_site\n"
+	"cost_site:\n"
+	"	je 1f\n"
+	"1:	ret\n"
+	".size cost_pass, . - cost_pass\n");
+
+/* Where the kernel finds that instruction in our own file. */
+static int own_offset(uint64_t *ret)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/maps", "re");
+	uint64_t at = (uint64_t)(uintptr_t)cost_site, start, end, offset;
+	char line[512];
+
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx %*s %lx", &start, &end, &offset) == 3 && at >= start &&
+		    at < end) {
+			*ret = at - start + offset;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+/* Thread CPU time a pass takes: the lowest of some rounds, as everything else only adds. */
+static double pass_ns(const void *block)
+{
+	double best = 1e12;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		uint64_t start = clock_read(CLOCK_THREAD_CPUTIME_ID);
+
+		for (int i = 0; i < ROUND_HITS; i++)
+			cost_pass(block);
+		best = MIN(best,
+			   (double)(clock_read(CLOCK_THREAD_CPUTIME_ID) - start) / ROUND_HITS);
+	}
+	return best;
+}
+
+struct measurement {
+	struct events *bpf;
+	struct ring ring;
+	enum session_link link;
+	uint64_t offset;
+};
+
+static int attach(const struct measurement *m, struct links *links, const struct bpf_program *prog,
+		  enum site_role role)
+{
+	union site_word cookie = {
+		.c = { .role = (uint8_t)role, .reg = 7, .size_reg = SITE_NO_REG }
+	};
+	struct links_target target = { .path = "/proc/self/exe", .pid = getpid() };
+	uint64_t word = cookie.word;
+
+	if (m->link == SESSION_LINK_PERF)
+		return links_add_perf(links, prog, &target, &m->offset, &word, 1);
+	return links_add_multi(links, prog, &target, &m->offset, &word, 1);
+}
+
+static int measure_one(struct measurement *m, const struct bpf_program *prog, enum site_role role,
+		       double *ret)
+{
+	static const uint64_t block[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	struct links links = { 0 };
+	double bare = pass_ns(block);
+	int r = attach(m, &links, prog, role);
+
+	if (!r)
+		*ret = MAX(pass_ns(block) - bare, 1.0);
+	links_clear(&links);
+	while (ring_next(&m->ring))
+		;
+	ring_release(&m->ring);
+	return r;
+}
+
+static void *pass_once(void *block)
+{
+	cost_pass(block);
+	return NULL;
+}
+
+/*
+ * Does a link for one process fire in its other threads? Not before "bpf: Fix multi-uprobe PID
+ * filtering logic" (commit 46ba0e49b642, in v6.10, and wherever that was backported to).
+ */
+static int measure_threads(const struct measurement *m, bool *ret)
+{
+	static uint64_t block[8] = { 1 };
+	struct links links = { 0 };
+	uint64_t before, after;
+	pthread_t thread;
+	int r = attach(m, &links, m->bpf->progs.on_empty, SITE_EMPTY);
+
+	if (r)
+		return r;
+	before = m->bpf->bss->empty_hits;
+	if (pthread_create(&thread, NULL, pass_once, block))
+		r = -EAGAIN;
+	else
+		pthread_join(thread, NULL);
+	after = m->bpf->bss->empty_hits;
+	links_clear(&links);
+	if (!r)
+		*ret = after > before;
+	return r;
+}
+
+static int load(struct measurement *m)
+{
+	int r = programs_open(m->link, RING_RECORDS, &m->bpf);
+
+	if (r)
+		return r;
+	r = programs_load(m->bpf, &m->ring);
+	if (r) {
+		programs_free(m->bpf, &m->ring);
+		m->bpf = NULL;
+	}
+	return r;
+}
+
+static int measure_all(struct measurement *m, struct cost *cost)
+{
+	int r = load(m);
+
+	if (r)
+		return r;
+	m->bpf->bss->enabled = 1;
+	r = measure_one(m, m->bpf->progs.on_empty, SITE_EMPTY, &cost->empty_ns);
+	if (!r)
+		r = measure_one(m, m->bpf->progs.on_site, SITE_BLOCK, &cost->alloc_ns);
+	if (!r)
+		r = measure_one(m, m->bpf->progs.on_site, SITE_FREE, &cost->free_ns);
+	if (!r)
+		r = measure_threads(m, &cost->address_space_filter);
+	cost->link = m->link;
+	programs_free(m->bpf, &m->ring);
+	m->bpf = NULL;
+	return r;
+}
+
+int cost_measure(enum session_link link, struct cost *ret, struct error *err)
+{
+	struct measurement m = { .link = link == SESSION_LINK_AUTO ? SESSION_LINK_MULTI : link };
+	struct cost cost = { 0 };
+	int r = own_offset(&m.offset);
+
+	if (r)
+		return error_set(err, -r, EXIT_INTERNAL,
+				 "cannot find our own code in /proc/self/maps");
+	r = measure_all(&m, &cost);
+	if (r == -EINVAL && link == SESSION_LINK_AUTO) {
+		m.link = SESSION_LINK_PERF;
+		r = measure_all(&m, &cost);
+	}
+	if (r == -EPERM || r == -EACCES)
+		return error_set(err, -r, EXIT_NO_PERMISSION,
+				 "cannot use BPF: run as root, or with CAP_BPF and CAP_PERFMON");
+	if (r)
+		return error_set(err, -r, EXIT_UNSUPPORTED,
+				 "cannot probe ourselves: %s (see pymemtop doctor)", strerror(-r));
+	*ret = cost;
+	return 0;
+}

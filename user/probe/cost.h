@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a hit costs on this machine, measured on ourselves before anything is attached to the
+ * target. */
+#pragma once
+
+#include "base/error.h"
+#include "probe/session.h"
+
+#include <stdbool.h>
+
+struct cost {
+	double empty_ns; /* a program that does nothing */
+	double alloc_ns; /* the real programs with their records */
+	double free_ns;
+	bool address_space_filter; /* a link for one process also sees its other threads (not so
+				      in 6.6 to 6.9) */
+	enum session_link link;	   /* with which it was measured */
+};
+
+/*
+ * Probes an instruction of our own code and runs over it some 10,000 times; about 50 ms. -EPERM,
+ * -ENOTSUP as session_new(). @link: AUTO takes the best that works.
+ */
+int cost_measure(enum session_link link, struct cost *ret, struct error *err);

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/frees.h"
+
+#include "base/util.h"
+#include "probe/match.h"
+
+/* MAP_TOP_SHIFT: 48 address bits, 10 of them on top (Objects/obmalloc.c, 3.10); 64 and 15 from 3.11
+ * on. */
+#define RADIX_SHIFT_310 38
+#define RADIX_SHIFT 49
+
+#define REG_RSP 4
+
+/* Registers that hold the same value as one of them; bit n is register n. */
+static uint32_t aliases_after(struct code *code, const cs_insn *insn, uint32_t aliases)
+{
+	const cs_x86_op *op = insn->detail->x86.operands;
+	bool copies = insn->id == X86_INS_MOV && op[0].type == X86_OP_REG &&
+		      op[1].type == X86_OP_REG && op[0].size == 8 &&
+		      (aliases & (1u << code_reg(op[1].reg)));
+
+	for (uint8_t reg = 0; reg < 16; reg++)
+		if ((aliases & (1u << reg)) && code_writes(code, insn, reg))
+			aliases &= ~(1u << reg);
+	if (copies)
+		aliases |= 1u << code_reg(op[0].reg);
+	return aliases;
+}
+
+#define PATHS_MAX 24
+#define PATH_STEPS 400
+
+struct path {
+	uint64_t addr;
+	uint32_t aliases;
+};
+
+/*
+ * `*(block *)p = pool->freeblock` or `pool->freeblock = p` (Objects/obmalloc.c, pymalloc_free):
+ * what only a free does.
+ */
+static bool links(const cs_insn *insn, uint32_t aliases, int64_t freeblock)
+{
+	const cs_x86_op *op = insn->detail->x86.operands;
+	uint8_t base;
+
+	if (insn->id != X86_INS_MOV || op[0].type != X86_OP_MEM || op[0].size != 8 ||
+	    op[1].type != X86_OP_REG || op[0].mem.index != X86_REG_INVALID)
+		return false;
+	base = code_reg(op[0].mem.base);
+	if (base == CODE_NO_REG || base == REG_RSP)
+		return false;
+	return (op[0].mem.disp == 0 && (aliases & (1u << base))) ||
+	       (op[0].mem.disp == freeblock && (aliases & (1u << code_reg(op[1].reg))));
+}
+
+/*
+ * Follows all paths from @addr to where they link the block into a pool's free list, before any
+ * call. There may be several (duplicated tails); a realloc has none. Fills in site->links; true if
+ * there is one.
+ */
+static bool links_block(struct code *code, const struct layout *layout, uint64_t addr,
+			struct site *site)
+{
+	struct path paths[PATHS_MAX] = { { addr, 1u << site->reg } };
+	size_t count = 1, found = 0;
+	int steps = 0;
+
+	while (count && steps < PATH_STEPS) {
+		struct path p = paths[--count];
+		const cs_insn *insn = code_at(code, p.addr);
+
+		for (int i = 0; insn && i < 40 && p.aliases;
+		     i++, steps++, insn = match_follow(code, insn)) {
+			bool ends = links(insn, p.aliases, layout->pool_freeblock);
+
+			if (ends && found < SITE_LINKS_MAX)
+				site->links[found++] = insn->address;
+			if (ends || insn->id == X86_INS_CALL || code_ends(insn))
+				break;
+			p.aliases = aliases_after(code, insn, p.aliases);
+			if (code_is_jcc(insn) && count < PATHS_MAX)
+				paths[count++] = (struct path){ code_target(insn), p.aliases };
+		}
+	}
+	return found > 0;
+}
+
+/* The register that was copied into @shifted before the shift at @addr. */
+static uint8_t shifted_from(struct code *code, uint64_t addr, uint8_t shifted)
+{
+	for (int i = 0; i < 10; i++) {
+		const cs_insn *insn;
+		const cs_x86_op *op;
+
+		addr = code_previous(code, addr);
+		insn = addr ? code_at(code, addr) : NULL;
+		if (!insn || code_ends(insn))
+			return CODE_NO_REG;
+		op = insn->detail->x86.operands;
+		if (!code_writes(code, insn, shifted))
+			continue;
+		if (insn->id == X86_INS_MOV && op[0].type == X86_OP_REG && op[0].size == 8 &&
+		    op[1].type == X86_OP_REG)
+			return code_reg(op[1].reg);
+		return CODE_NO_REG;
+	}
+	return CODE_NO_REG;
+}
+
+/* True if @reg changes on the straight way from @from to @to. */
+static bool is_lost_between(struct code *code, uint64_t from, uint64_t to, uint8_t reg)
+{
+	const cs_insn *insn = code_at(code, from);
+
+	for (int i = 0; insn && insn->address < to && i < 16; i++) {
+		if (code_writes(code, insn, reg))
+			return true;
+		insn = code_at(code, insn->address + insn->size);
+	}
+	return false;
+}
+
+static bool indexes(const cs_insn *insn, uint8_t index, uint8_t *dst)
+{
+	const cs_x86_op *op = insn->detail->x86.operands;
+
+	if (insn->id != X86_INS_MOV || op[0].type != X86_OP_REG || op[0].size != 8 ||
+	    op[1].type != X86_OP_MEM || op[1].mem.scale != 8 ||
+	    op[1].mem.index == X86_REG_INVALID || code_reg(op[1].mem.index) != index)
+		return false;
+	*dst = code_reg(op[0].reg);
+	return true;
+}
+
+/* From `shr s, 49` over `mov x, [root + 8 * s]`, `test x, x` to the branch. */
+static bool match_radix(struct code *code, uint64_t addr, struct site *site)
+{
+	const cs_insn *insn = code_at(code, addr);
+	uint8_t shifted, node = CODE_NO_REG;
+	struct site test = { 0 };
+
+	if (!insn || insn->id != X86_INS_SHR || insn->detail->x86.operands[0].type != X86_OP_REG)
+		return false;
+	shifted = code_reg(insn->detail->x86.operands[0].reg);
+	*site = (struct site){ .role = SITE_REALLOC, .size_reg = CODE_NO_REG, .vaddr = addr };
+	for (int i = 0, tested = 0; i < 20; i++) {
+		insn = code_at(code, insn->address + insn->size);
+		if (!insn || code_ends(insn) || insn->id == X86_INS_CALL || code_is_jump(insn))
+			return false;
+		if (tested && match_jumps_on_zero(insn))
+			break;
+		if (node == CODE_NO_REG) {
+			if (!indexes(insn, shifted, &node) && insn->id != X86_INS_AND &&
+			    code_writes(code, insn, shifted))
+				return false;
+		} else if (match_tests_value(insn, &test) && test.reg == node && !test.flags) {
+			tested = 1;
+		}
+	}
+	if (!match_jumps_on_zero(insn) || node == CODE_NO_REG)
+		return false;
+	site->vaddr = insn->address;
+	return true;
+}
+
+static void radix_classify(struct code *code, const struct layout *layout, uint64_t shift,
+			   struct site *site)
+{
+	const cs_insn *shr = code_at(code, shift);
+	const cs_insn *jcc;
+
+	site->reg = shifted_from(code, shift, code_reg(shr->detail->x86.operands[0].reg));
+	if (site->reg == CODE_NO_REG) {
+		site->rejected = "the register of the block is not kept";
+		return;
+	}
+	if (is_lost_between(code, shift, site->vaddr, site->reg)) {
+		site->rejected = "the register of the block changes before the branch";
+		return;
+	}
+	jcc = code_at(code, site->vaddr);
+	if (links_block(code, layout, match_branch(jcc, false), site))
+		site->role = SITE_FREE;
+}
+
+int frees_find_lookups(struct code *code, const struct layout *layout, struct sites *sites)
+{
+	uint64_t base;
+	size_t size;
+	const uint8_t *text = code_text(code, &base, &size);
+
+	for (size_t i = 0; i + 16 < size; i++) {
+		struct site site;
+		int r;
+
+		if ((text[i] & 0xfe) != 0x48 || text[i + 1] != 0xc1 ||
+		    (text[i + 2] & 0xf8) != 0xe8 ||
+		    (text[i + 3] != RADIX_SHIFT && text[i + 3] != RADIX_SHIFT_310))
+			continue;
+		if (!code_is_boundary(code, base + i) || !match_radix(code, base + i, &site))
+			continue;
+		radix_classify(code, layout, base + i, &site);
+		sites_describe(code, &site);
+		r = sites_add(sites, &site);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* `mov [r64 + disp8], r64`, as bytes. */
+static bool looks_like_store(const uint8_t *b, uint8_t disp)
+{
+	if ((b[0] & 0xf8) != 0x48 || b[1] != 0x89 || b[2] >> 6 != 1)
+		return false;
+	return (b[2] & 7) == 4 ? b[3] == 0x24 && b[4] == disp : b[3] == disp;
+}
+
+/*
+ * From `y = pool->freeblock` over `*p = y`, `pool->freeblock = p` to the branch on y. At that
+ * branch the first word of the block is already overwritten.
+ */
+static bool match_push(struct code *code, const struct layout *layout, uint64_t addr,
+		       struct site *site)
+{
+	const cs_insn *insn = code_at(code, addr);
+	uint8_t pool, last, block = CODE_NO_REG, linked = CODE_NO_REG;
+	bool counted = false, tested = false;
+
+	if (!insn || insn->id != X86_INS_MOV || insn->detail->x86.operands[1].type != X86_OP_MEM)
+		return false;
+	pool = code_reg(insn->detail->x86.operands[1].mem.base);
+	if (pool == CODE_NO_REG || !match_loads(insn, pool, layout->pool_freeblock, &last))
+		return false;
+	*site = (struct site){ .role = SITE_FREE, .size_reg = CODE_NO_REG, .flags = SITE_LINKED };
+	for (int i = 0; i < 12; i++) {
+		const cs_x86_op *op;
+		struct site test = { 0 };
+
+		insn = code_at(code, insn->address + insn->size);
+		if (!insn || insn->id == X86_INS_CALL || code_ends(insn) || code_is_jump(insn))
+			return false;
+		if (code_is_jcc(insn))
+			break;
+		op = insn->detail->x86.operands;
+		if (insn->id == X86_INS_MOV && op[0].type == X86_OP_MEM &&
+		    op[1].type == X86_OP_REG && op[0].size == 8) {
+			if (code_is_based(&op[0], pool, layout->pool_freeblock))
+				block = code_reg(op[1].reg);
+			else if (code_reg(op[1].reg) == last && op[0].mem.disp == 0)
+				linked = code_reg(op[0].mem.base);
+		}
+		for (uint8_t k = 0; k < insn->detail->x86.op_count; k++)
+			counted |= code_is_based(&op[k], pool, layout->pool_count) &&
+				   op[k].size == 4;
+		tested |= match_tests_value(insn, &test) && test.reg == last && !test.flags;
+	}
+	site->vaddr = insn->address;
+	site->reg = block;
+	return match_jumps_on_zero(insn) && tested && counted && block != CODE_NO_REG &&
+	       block == linked;
+}
+
+static bool is_linked_already(const struct sites *sites, uint64_t from, uint64_t to)
+{
+	for (size_t i = 0; i < sites->count; i++)
+		for (size_t k = 0; k < SITE_LINKS_MAX; k++)
+			if (sites->list[i].links[k] >= from && sites->list[i].links[k] <= to)
+				return true;
+	return false;
+}
+
+int frees_find_pushes(struct code *code, const struct layout *layout, uint64_t but,
+		      struct sites *sites)
+{
+	uint8_t disp = (uint8_t)layout->pool_freeblock;
+	uint64_t base;
+	size_t size;
+	const uint8_t *text = code_text(code, &base, &size);
+
+	for (size_t i = 0; i + 64 < size; i++) {
+		struct site site;
+		bool store = false;
+		int r;
+
+		if (!match_looks_like_load(text + i, disp))
+			continue;
+		for (size_t k = 4; k < 40 && !store; k++)
+			store = looks_like_store(text + i + k, disp);
+		if (!store || !match_push(code, layout, base + i, &site) ||
+		    !code_is_boundary(code, base + i) ||
+		    is_linked_already(sites, base + i, site.vaddr))
+			continue;
+		sites_describe(code, &site);
+		if (but && site.function == but)
+			continue;
+		r = sites_add(sites, &site);
+		if (r)
+			return r;
+	}
+	return 0;
+}

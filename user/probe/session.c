@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/session.h"
+
+#include "base/clock.h"
+#include "base/util.h"
+#include "probe/links.h"
+#include "probe/programs.h"
+
+#include "events.skel.h"
+
+#include <errno.h>
+
+#define CHUNK_IS_MAPPED 2ull
+
+struct session {
+	const struct plan *plan;
+	struct session_options options;
+	struct events *bpf;
+	struct ring ring;
+	struct links window, growth;
+	bool attached;
+	uint64_t attach_ns, detach_ns, windows;
+};
+
+/* So many records are read before their places are given back. */
+#define RELEASE_EVERY 1024
+
+/*
+ * What glibc has given out for a chunk (malloc/malloc.c: chunksize, minus its header; a mapped one
+ * has two words of it). The census counts the same, so that the two agree.
+ */
+static uint64_t chunk_usable(uint64_t chunk)
+{
+	uint64_t header = chunk & CHUNK_IS_MAPPED ? 16 : 8;
+
+	return (chunk & ~7ull) > header ? (chunk & ~7ull) - header : 0;
+}
+
+static void event_decode(const struct event *event, bool is_glibc, struct session_event *ret)
+{
+	union event_word head = { .word = event->head.word };
+
+	*ret = (struct session_event){
+		.kind = head.kind, .flags = head.flags, .site = head.site, .addr = event->addr
+	};
+	if (head.kind == EVENT_ALLOC || head.kind == EVENT_GROW) {
+		ret->size = event->size;
+	} else if (head.kind == EVENT_FREE) {
+		memcpy(ret->types, event->types, sizeof(ret->types));
+	} else {
+		ret->size = event->large.size;
+		ret->chunk = event->large.chunk;
+		ret->old = head.kind == EVENT_MOVE ? event->large.old : 0;
+	}
+	if (is_glibc && ret->chunk)
+		ret->size = chunk_usable(ret->chunk);
+}
+
+/* A pool's size class is what its opening said, or else its header. */
+static void session_size(struct session *session, struct session_event *event)
+{
+	struct pools *pools = session->options.pools;
+
+	if (!pools)
+		return;
+	if (event->kind == EVENT_GROW)
+		pools_opened(pools, event->addr, (uint32_t)event->size);
+	else if (event->kind == EVENT_ALLOC && !event->size)
+		event->size = pools_block_size(pools, event->addr);
+}
+
+ssize_t session_consume(struct session *session, session_event_fn fn, void *arg, size_t max)
+{
+	const struct event *event;
+	size_t done = 0;
+	int r = 0;
+
+	while (r >= 0 && done < max && (event = ring_next(&session->ring))) {
+		struct session_event decoded;
+
+		event_decode(event, session->plan->is_glibc, &decoded);
+		session_size(session, &decoded);
+		r = fn(&decoded, arg);
+		if (++done % RELEASE_EVERY == 0)
+			ring_release(&session->ring);
+	}
+	ring_release(&session->ring);
+	return r < 0 ? r : (ssize_t)done;
+}
+
+size_t session_backlog(const struct session *session)
+{
+	return ring_backlog(&session->ring);
+}
+
+static int load_once(struct session *session)
+{
+	const struct session_options *options = &session->options;
+	int r = programs_open(options->link, options->ring_records, &session->bpf);
+
+	if (r)
+		return r;
+	session->bpf->rodata->pool_mask = ~((uint64_t)session->plan->pool_size - 1);
+	session->bpf->rodata->self_check = options->self_check;
+	session->bpf->rodata->refcount_mask_high = session->plan->refcount_mask_high;
+	if (options->link == SESSION_LINK_PERF)
+		session->bpf->rodata->target_tgid = (uint32_t)options->pid;
+	r = programs_load(session->bpf, &session->ring);
+	if (r) {
+		programs_free(session->bpf, &session->ring);
+		session->bpf = NULL;
+	}
+	return r;
+}
+
+static int load(struct session *session)
+{
+	int r;
+
+	if (session->options.link != SESSION_LINK_AUTO)
+		return load_once(session);
+	session->options.link = SESSION_LINK_MULTI;
+	r = load_once(session);
+	if (r != -EINVAL)
+		return r;
+	session->options.link =
+		SESSION_LINK_PERF; /* the kernel does not know the attach type: before 6.6 */
+	return load_once(session);
+}
+
+static int load_error(struct error *err, int r)
+{
+	if (r == -EPERM || r == -EACCES)
+		return error_set(
+			err, -r, EXIT_NO_PERMISSION,
+			"cannot load BPF programs: run as root, or with CAP_BPF and CAP_PERFMON");
+	return error_set(err, -r, EXIT_UNSUPPORTED,
+			 "cannot load BPF programs: %s (see pymemtop doctor)", strerror(-r));
+}
+
+int session_new(const struct plan *plan, const struct session_options *options,
+		struct session **ret, struct error *err)
+{
+	_cleanup_session_ struct session *session = calloc(1, sizeof(*session));
+	int r;
+
+	if (!session)
+		return -ENOMEM;
+	session->plan = plan;
+	session->options = *options;
+	if (!session->options.ring_records)
+		session->options.ring_records = SESSION_RING_EXACT;
+	r = load(session);
+	if (r)
+		return load_error(err, r);
+	*ret = TAKE_PTR(session);
+	return 0;
+}
+
+void session_free(struct session *session)
+{
+	if (!session)
+		return;
+	session_detach(session);
+	links_clear(&session->growth);
+	programs_free(session->bpf, &session->ring);
+	free(session);
+}
+
+/* Places in one file for one program. */
+struct batch {
+	uint64_t offsets[SITES_MAX], cookies[SITES_MAX];
+	size_t count;
+};
+
+static void batch_add(struct batch *batch, uint64_t offset, struct site_cookie cookie)
+{
+	if (batch->count >= SITES_MAX)
+		return;
+	batch->offsets[batch->count] = offset;
+	batch->cookies[batch->count++] = ((union site_word){ .c = cookie }).word;
+}
+
+static int batch_attach(struct session *session, struct links *links,
+			const struct bpf_program *prog, const struct links_target *where,
+			const struct batch *batch)
+{
+	struct links_target target = *where;
+
+	if (session->options.link == SESSION_LINK_PERF)
+		return links_add_perf(links, prog, &target, batch->offsets, batch->cookies,
+				      batch->count);
+	target.pid = session->options.pid;
+	return links_add_multi(links, prog, &target, batch->offsets, batch->cookies, batch->count);
+}
+
+static struct site_cookie site_cookie(const struct site *site, size_t index)
+{
+	return (struct site_cookie){ .site = (uint16_t)index,
+				     .role = (uint8_t)site->role,
+				     .reg = site->reg,
+				     .size_reg = site->size_reg,
+				     .flags = site->flags,
+				     .disp = site->disp };
+}
+
+static void batch_add_sites(struct batch *batch, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->sites.count; i++) {
+		const struct site *site = &plan->sites.list[i];
+
+		if (site->rejected || (site->role == SITE_REALLOC && !plan->realloc.vaddr))
+			continue;
+		batch_add(batch, site->offset, site_cookie(site, i));
+	}
+}
+
+static int attach_sites(struct session *session)
+{
+	_cleanup_free_ struct batch *batch = calloc(1, sizeof(*batch));
+
+	if (!batch)
+		return -ENOMEM;
+	batch_add_sites(batch, session->plan);
+	return batch_attach(session, &session->window, session->bpf->progs.on_site,
+			    &(struct links_target){ .path = session->plan->image_path }, batch);
+}
+
+/* Where the block has just been loaded from the free list: any instruction, so it is
+ * single-stepped. */
+static int attach_checks(struct session *session)
+{
+	const struct plan *plan = session->plan;
+	_cleanup_free_ struct batch *batch = calloc(1, sizeof(*batch));
+
+	if (!batch)
+		return -ENOMEM;
+	for (size_t i = 0; i < plan->sites.count; i++) {
+		const struct site *site = &plan->sites.list[i];
+		struct site_cookie cookie = { .site = SITES_MAX - 1,
+					      .role = SITE_CHECK,
+					      .reg = site->check_reg };
+
+		if (site->rejected || !site->check_vaddr)
+			continue;
+		if (site->role == SITE_BLOCK)
+			cookie.flags = SITE_FIRST;
+		batch_add(batch, site->offset + (site->check_vaddr - site->vaddr), cookie);
+	}
+	return batch_attach(session, &session->window, session->bpf->progs.on_site,
+			    &(struct links_target){ .path = plan->image_path }, batch);
+}
+
+static int attach_fresh(struct session *session, struct links *links)
+{
+	struct batch batch = { .count = 1 };
+
+	batch.offsets[0] = session->plan->fresh.offset;
+	batch.cookies[0] =
+		((union site_word){
+			 .c = { .site = SITES_MAX - 2, .role = SITE_FRESH, .reg = SITE_NO_REG } })
+			.word;
+	return batch_attach(session, links, session->bpf->progs.on_fresh,
+			    &(struct links_target){ .path = session->plan->image_path,
+						    .is_return = true },
+			    &batch);
+}
+
+static int attach_realloc(struct session *session, bool is_return)
+{
+	const struct plan *plan = session->plan;
+	struct site_cookie cookie = { .site = SITES_MAX - 3,
+				      .role = SITE_LIBC_REALLOC,
+				      .reg = SITE_NO_REG };
+	struct batch batch = { .count = 1 };
+
+	if (!plan->realloc.vaddr)
+		return 0;
+	if (is_return)
+		cookie.role = SITE_LIBC_REALLOC_END;
+	batch.offsets[0] = plan->realloc.offset;
+	batch.cookies[0] = ((union site_word){ .c = cookie }).word;
+	return batch_attach(
+		session, &session->window,
+		is_return ? session->bpf->progs.on_return : session->bpf->progs.on_site,
+		&(struct links_target){ .path = plan->libc_path, .is_return = is_return }, &batch);
+}
+
+static int attach_all(struct session *session)
+{
+	int r = 0;
+
+	if (!session->growth.multi_count && !session->growth.perf_count)
+		r = attach_fresh(session, &session->window);
+	if (!r)
+		r = attach_realloc(session, true);
+	if (!r)
+		r = attach_realloc(session, false);
+	if (!r)
+		r = attach_sites(session);
+	if (!r && session->options.self_check)
+		r = attach_checks(session);
+	return r;
+}
+
+int session_attach(struct session *session, struct error *err)
+{
+	uint64_t start = clock_monotonic();
+	int r;
+
+	if (session->attached)
+		return -EALREADY;
+	r = attach_all(session);
+	if (r) {
+		links_clear(&session->window);
+		/* Its files go with a process: they are looked at in its own /proc directory. */
+		if (r == -ENOENT && access(session->plan->image_path, F_OK))
+			return error_set(err, ESRCH, EXIT_NO_PROCESS,
+					 "the process ended before probes could be attached to %s",
+					 session->plan->image_path);
+		return error_set(err, -r, r == -EPERM ? EXIT_NO_PERMISSION : EXIT_INTERNAL,
+				 "cannot attach probes to %s: %s", session->plan->image_path,
+				 strerror(-r));
+	}
+	session->bpf->bss->pending.old = 0;
+	session->bpf->bss->pending.inside = 0;
+	__atomic_store_n(&session->bpf->bss->enabled, 1, __ATOMIC_SEQ_CST);
+	session->attached = true;
+	session->windows++;
+	session->attach_ns = clock_monotonic() - start;
+	return 0;
+}
+
+void session_detach(struct session *session)
+{
+	uint64_t start = clock_monotonic();
+
+	if (!session->attached)
+		return;
+	__atomic_store_n(&session->bpf->bss->enabled, 0, __ATOMIC_SEQ_CST);
+	links_clear(&session->window);
+	session->attached = false;
+	session->detach_ns = clock_monotonic() - start;
+}
+
+int session_sweep(struct session *session)
+{
+	const struct plan *plan = session->plan;
+	_cleanup_free_ struct batch *batch = calloc(1, sizeof(*batch));
+	struct batch libc = { .count = 1, .offsets = { plan->realloc.offset } };
+	struct links links = { 0 };
+	int r;
+
+	if (!batch)
+		return -ENOMEM;
+	if (session->options.link == SESSION_LINK_PERF || !session->attached)
+		return 0;
+	batch_add_sites(batch, plan);
+	batch_add(batch, plan->fresh.offset, (struct site_cookie){ .role = SITE_EMPTY });
+	r = batch_attach(session, &links, session->bpf->progs.on_empty,
+			 &(struct links_target){ .path = plan->image_path }, batch);
+	if (!r && plan->realloc.vaddr)
+		r = batch_attach(session, &links, session->bpf->progs.on_empty,
+				 &(struct links_target){ .path = plan->libc_path }, &libc);
+	links_clear(&links);
+	return r;
+}
+
+bool session_is_attached(const struct session *session)
+{
+	return session->attached;
+}
+
+int session_watch_growth(struct session *session, bool on)
+{
+	bool is_on = session->growth.multi_count || session->growth.perf_count;
+	int r;
+
+	if (on == is_on)
+		return 0;
+	session->bpf->bss->growth_enabled = on;
+	if (!on) {
+		links_clear(&session->growth);
+		return 0;
+	}
+	if (session->attached)
+		return -EBUSY; /* the window holds this probe already: it would fire twice */
+	r = attach_fresh(session, &session->growth);
+	if (r)
+		links_clear(&session->growth);
+	return r;
+}
+
+static bool is_loss(enum event_count which)
+{
+	return which == EVENTS_LOST_RING || which == EVENTS_LOST_POOL ||
+	       which == EVENTS_LOST_STACK || which == EVENTS_LOST_SITE || which == EVENTS_LOST_PAIR;
+}
+
+void session_stats(const struct session *session, struct session_stats *ret)
+{
+	struct session_stats stats = { .attach_ns = session->attach_ns,
+				       .detach_ns = session->detach_ns,
+				       .windows = session->windows,
+				       .link = session->options.link };
+
+	stats.links = session->window.multi_count + session->window.perf_count +
+		      session->growth.multi_count + session->growth.perf_count;
+	for (uint32_t i = 0; i < EVENTS_COUNT_MAX; i++) {
+		stats.counts[i] = __atomic_load_n(&session->bpf->bss->counts[i], __ATOMIC_RELAXED);
+		if (is_loss(i))
+			stats.lost += stats.counts[i];
+	}
+	for (size_t i = 0; i < SITES_MAX; i++)
+		stats.hits += session_site_hits(session, i);
+	stats.counts[EVENTS_HITS] = stats.hits;
+	stats.counts[EVENTS_RECORDS] =
+		__atomic_load_n(&session->bpf->bss->produced, __ATOMIC_ACQUIRE);
+	*ret = stats;
+}
+
+uint64_t session_site_hits(const struct session *session, size_t index)
+{
+	return index < SITES_MAX
+		       ? __atomic_load_n(&session->bpf->bss->hits[index], __ATOMIC_RELAXED)
+		       : 0;
+}
+
+const char *session_count_name(enum event_count which)
+{
+	static const char *const names[] = {
+		[EVENTS_RECORDS] = "records",
+		[EVENTS_LOST_RING] = "ring full",
+		[EVENTS_LOST_POOL] = "pool header unreadable",
+		[EVENTS_LOST_STACK] = "stack word unreadable",
+		[EVENTS_LOST_SITE] = "unknown site",
+		[EVENTS_LOST_PAIR] = "reallocation without its other half",
+		[EVENTS_SLOW] = "pool was empty",
+		[EVENTS_FAILED] = "allocation failed",
+		[EVENTS_PARTIAL_FREE] = "block at the end of a mapping",
+		[EVENTS_CHECKED] = "addresses checked",
+		[EVENTS_MISPREDICTED] = "addresses mispredicted",
+		[EVENTS_HITS] = "probe hits",
+	};
+
+	return (size_t)which < ARRAY_SIZE(names) && names[which] ? names[which] : "unknown";
+}

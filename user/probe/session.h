@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The BPF programs at work on one target: loaded once, attached and detached for as many windows as
+ * the budget allows, their records consumed in order.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "probe/plan.h"
+#include "probe/pools.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Records of 40 bytes: at least half a second of the fastest allocation, which a hit slows to some
+ * 1.3 million a second. */
+#define SESSION_RING_EXACT (1u << 20)
+#define SESSION_RING_BUDGET (1u << 17)
+
+enum session_link {
+	SESSION_LINK_AUTO,  /* uprobe_multi where the kernel has it */
+	SESSION_LINK_MULTI, /* one link for all sites, for the target's address space alone (6.6+)
+			     */
+	SESSION_LINK_PERF, /* one perf event a site, for every process that maps the file (5.15+) */
+};
+
+struct session_options {
+	pid_t pid;	     /* of the target, in our PID namespace */
+	size_t ring_records; /* a power of two; 0: SESSION_RING_EXACT */
+	enum session_link link;
+	struct pools *pools; /* borrowed; NULL: allocations may be without their size */
+	bool self_check; /* tests: compare predicted with real addresses, at single-stepped sites */
+};
+
+/* A record as consumers see it. */
+struct session_event {
+	enum event_kind kind;
+	uint8_t flags; /* EVENT_FREE_DEAD_* */
+	uint16_t site;
+	uint64_t addr; /* MOVE: the new address */
+	uint64_t old;  /* MOVE */
+	/* ALLOC: of the block, 0 when not known. LARGE, MOVE: usable bytes with glibc, else asked
+	 * for, 0 when not known. GROW: size class */
+	uint64_t size;
+	uint64_t chunk;	   /* LARGE, MOVE: the word in front of the block (glibc: chunk size and
+			      flags); 0: unknown */
+	uint64_t types[3]; /* FREE: candidate type words behind 0, 16, 32 bytes of pre-header */
+};
+
+struct session_stats {
+	uint64_t counts[EVENTS_COUNT_MAX]; /* indexed by enum event_count */
+	uint64_t lost;			   /* sum of the EVENTS_LOST_* */
+	uint64_t hits;			   /* over all sites */
+	uint64_t attach_ns, detach_ns;	   /* the last one */
+	uint64_t windows;
+	size_t links;
+	enum session_link link;
+};
+
+struct session;
+
+/* Opens and loads. -EPERM (with the fix in @err), -ENOTSUP, -ENOMEM. @plan is borrowed. */
+int session_new(const struct plan *plan, const struct session_options *options,
+		struct session **ret, struct error *err);
+void session_free(struct session *session);
+DEFINE_CLEANUP(struct session, session_free)
+#define _cleanup_session_ cleanup(session_freep)
+
+/*
+ * Opens a window: from the return of this call every operation is recorded. Records of an earlier
+ * window may still be in the ring: consume them first. -EALREADY, or what the kernel says.
+ */
+int session_attach(struct session *session, struct error *err);
+
+/* Closes the window; the ring keeps its records. No probe remains in the target but that of growth,
+ * if on. */
+void session_detach(struct session *session);
+bool session_is_attached(const struct session *session);
+
+/*
+ * A forked child starts with the breakpoints of its parent. No program runs in it, but each costs
+ * it as much as one that does (the kernel takes a breakpoint away only when a consumer leaves:
+ * kernel/events/uprobes.c, register_for_each_vma()). This lets one come and go at every site of the
+ * open window, which frees all children that there are. With perf-event links every process pays
+ * anyway: nothing is done.
+ */
+int session_sweep(struct session *session);
+
+/* The probe where pools are opened: alone it costs next to nothing, so it may stay on between
+ * windows. */
+int session_watch_growth(struct session *session, bool on);
+
+/*
+ * Calls @fn for at most @max records in the order of the operations. Number of records, or what @fn
+ * returned when that was negative.
+ */
+typedef int (*session_event_fn)(const struct session_event *event, void *arg);
+ssize_t session_consume(struct session *session, session_event_fn fn, void *arg, size_t max);
+
+/* Records in the ring that wait to be consumed. Nothing wakes a consumer up: poll, often enough for
+ * the ring's size. */
+size_t session_backlog(const struct session *session);
+
+/* Some 1000 loads from mapped memory: cheap enough to ask for every few milliseconds. */
+void session_stats(const struct session *session, struct session_stats *ret);
+
+/* Hits of site @index of the plan (plan->sites.list). */
+uint64_t session_site_hits(const struct session *session, size_t index);
+
+/* "ring full", "pool header unreadable" ...: for the screen and the JSON. */
+const char *session_count_name(enum event_count which);

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/sites.h"
+
+#include "base/util.h"
+#include "probe/match.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* Instructions between the branch on a result and the counter. */
+#define LOADS_MAX 3
+#define REG_RSP 4
+
+int sites_add(struct sites *sites, const struct site *site)
+{
+	if (sites->count >= SITES_MAX)
+		return -E2BIG;
+	if (sites->count == sites->capacity) {
+		size_t capacity = MAX(sites->capacity * 2, (size_t)64);
+		struct site *list = reallocarray(sites->list, capacity, sizeof(*list));
+
+		if (!list)
+			return -ENOMEM;
+		sites->list = list;
+		sites->capacity = capacity;
+	}
+	sites->list[sites->count++] = *site;
+	return 0;
+}
+
+void sites_clear(struct sites *sites)
+{
+	free(sites->list);
+	*sites = (struct sites){ 0 };
+}
+
+void sites_describe(struct code *code, struct site *site)
+{
+	const cs_insn *insn = code_at(code, site->vaddr);
+	struct elf_function fn;
+	const char *name;
+
+	if (insn) {
+		snprintf(site->text, sizeof(site->text), "%.16s%s%.28s", insn->mnemonic,
+			 insn->op_str[0] ? " " : "", insn->op_str);
+		site->emulated = code_is_emulated(insn);
+	}
+	if (elf_find_function(code_elf(code), site->vaddr, &fn))
+		site->function = fn.start;
+	name = elf_symbol_at(code_elf(code), site->vaddr);
+	if (name)
+		snprintf(site->symbol, sizeof(site->symbol), "%s", name);
+	if (!elf_offset_of(code_elf(code), site->vaddr, &site->offset) && !site->rejected)
+		site->rejected = "not in a loadable segment";
+	if (!site->emulated && !site->rejected)
+		site->rejected = "would be single-stepped";
+}
+
+static int add_described(struct code *code, struct sites *sites, struct site *site)
+{
+	sites_describe(code, site);
+	return sites_add(sites, site);
+}
+
+/* `cmp a, b` of two registers, either way round. */
+static bool compares(const cs_insn *insn, uint8_t a, uint8_t b)
+{
+	const cs_x86_op *op = insn->detail->x86.operands;
+
+	if (insn->id != X86_INS_CMP || op[0].type != X86_OP_REG || op[1].type != X86_OP_REG ||
+	    op[0].size != 8)
+		return false;
+	return (code_reg(op[0].reg) == a && code_reg(op[1].reg) == b) ||
+	       (code_reg(op[0].reg) == b && code_reg(op[1].reg) == a);
+}
+
+/* Does this path pop the free list of the pool in @reg: `count++`, and freeblock loaded? */
+static bool pops_pool(struct code *code, const struct layout *layout, uint64_t addr,
+		      struct site *site)
+{
+	const cs_insn *insn = code_at(code, addr);
+	bool counted = false;
+
+	site->check_vaddr = 0;
+	for (int i = 0; i < 14 && insn; i++, insn = match_follow(code, insn)) {
+		const cs_x86_op *op = insn->detail->x86.operands;
+		uint8_t dst;
+
+		if (match_loads(insn, site->reg, layout->pool_freeblock, &dst) &&
+		    !site->check_vaddr) {
+			site->check_vaddr = insn->address + insn->size;
+			site->check_reg = dst;
+		} else if (insn->detail->x86.op_count &&
+			   code_is_based(&op[0], site->reg, layout->pool_count) &&
+			   (op[0].access & CS_AC_WRITE)) {
+			counted = true;
+		}
+		if (counted && site->check_vaddr)
+			return true;
+		if (code_is_jcc(insn) || insn->id == X86_INS_CALL || code_ends(insn) ||
+		    code_writes(code, insn, site->reg))
+			return false;
+	}
+	return false;
+}
+
+/*
+ * From where the free list's head was loaded to the branch on `(pool->freeblock = *block) == NULL`:
+ * moves @site there if the block is still in its register.
+ */
+static void move_to_block(struct code *code, struct site *site)
+{
+	const cs_insn *insn = code_at(code, site->check_vaddr);
+	uint8_t block = site->check_reg, next = CODE_NO_REG, dst;
+	bool tested = false;
+
+	for (int i = 0; i < 14 && insn; i++, insn = match_follow(code, insn)) {
+		struct site test = { 0 };
+
+		if (tested && match_jumps_on_zero(insn)) {
+			site->role = SITE_BLOCK;
+			site->vaddr = insn->address;
+			site->reg = block;
+			return;
+		}
+		if (code_is_jcc(insn) || insn->id == X86_INS_CALL || code_ends(insn))
+			return;
+		if (next == CODE_NO_REG && match_loads(insn, block, 0, &dst) && dst != block)
+			next = dst;
+		else if (next != CODE_NO_REG && match_tests_value(insn, &test) &&
+			 !(test.flags & SITE_IN_MEMORY) && test.reg == next)
+			tested = true;
+		else if (code_writes(code, insn, block) || (tested && match_sets_flags(insn)) ||
+			 (!tested && next != CODE_NO_REG && code_writes(code, insn, next)))
+			return;
+	}
+}
+
+static uint64_t first_call(struct code *code, uint64_t addr)
+{
+	const cs_insn *insn = code_at(code, addr);
+
+	for (int i = 0; i < 14 && insn && !code_ends(insn); i++, insn = match_follow(code, insn)) {
+		if (code_is_call(insn))
+			return code_target(insn);
+		if (code_is_jcc(insn))
+			return 0;
+	}
+	return 0;
+}
+
+/* From `mov next, [pool + nextpool]` to the branch on `pool == next`. */
+static bool match_pool(struct code *code, const struct layout *layout, uint64_t addr,
+		       struct site *site)
+{
+	const cs_insn *insn = code_at(code, addr);
+	uint8_t next, pool;
+	bool compared = false;
+
+	if (!insn || insn->id != X86_INS_MOV || insn->detail->x86.op_count != 2 ||
+	    insn->detail->x86.operands[1].type != X86_OP_MEM)
+		return false;
+	pool = code_reg(insn->detail->x86.operands[1].mem.base);
+	if (pool == CODE_NO_REG || !match_loads(insn, pool, layout->pool_next, &next) ||
+	    next == pool)
+		return false;
+	for (int i = 0; i < 10; i++) {
+		insn = code_at(code, insn->address + insn->size);
+		if (!insn || code_ends(insn) || insn->id == X86_INS_CALL)
+			return false;
+		if (compared && match_jumps_on_zero(insn))
+			break;
+		if (!compared && compares(insn, pool, next))
+			compared = true;
+		else if (code_is_jcc(insn) || code_is_jump(insn) || code_writes(code, insn, pool) ||
+			 (!compared && code_writes(code, insn, next)) ||
+			 (compared && match_sets_flags(insn)))
+			return false;
+	}
+	*site = (struct site){
+		.role = SITE_POOL, .vaddr = insn->address, .reg = pool, .size_reg = CODE_NO_REG
+	};
+	return match_jumps_on_zero(insn) && compared;
+}
+
+struct vote {
+	uint64_t target;
+	unsigned int votes;
+};
+
+static void vote_add(struct vote *votes, size_t count, uint64_t target)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (votes[i].votes && votes[i].target != target)
+			continue;
+		votes[i].target = target;
+		votes[i].votes++;
+		return;
+	}
+}
+
+static uint64_t vote_winner(const struct vote *votes, size_t count)
+{
+	const struct vote *best = &votes[0];
+
+	for (size_t i = 1; i < count; i++)
+		if (votes[i].votes > best->votes)
+			best = &votes[i];
+	return best->target;
+}
+
+static bool match_pool_whole(struct code *code, const struct layout *layout, uint64_t addr,
+			     struct site *site, uint64_t *slow)
+{
+	const cs_insn *jcc;
+	uint64_t pops;
+
+	if (!match_pool(code, layout, addr, site))
+		return false;
+	jcc = code_at(code, site->vaddr);
+	pops = match_branch(jcc, false);
+	*slow = match_branch(jcc, true);
+	if (!pops_pool(code, layout, pops, site))
+		return false;
+	move_to_block(code, site);
+	return true;
+}
+
+/* Copies of the fast path may share their end: one site stands for them. */
+static bool is_known(const struct sites *sites, struct site *site)
+{
+	for (size_t i = 0; i < sites->count; i++) {
+		if (sites->list[i].vaddr != site->vaddr || sites->list[i].role != site->role)
+			continue;
+		if (sites->list[i].reg == site->reg)
+			return true;
+		site->rejected = "shared by copies that keep the block in different registers";
+	}
+	return false;
+}
+
+int sites_find_pools(struct code *code, const struct layout *layout, struct sites *sites,
+		     uint64_t *fresh)
+{
+	struct vote votes[8] = { 0 };
+	uint64_t base;
+	size_t size;
+	const uint8_t *text = code_text(code, &base, &size);
+
+	for (size_t i = 0; i + 16 < size; i++) {
+		struct site site;
+		uint64_t slow, call;
+		int r;
+
+		if (!match_looks_like_load(text + i, (uint8_t)layout->pool_next) ||
+		    !match_pool_whole(code, layout, base + i, &site, &slow))
+			continue;
+		if (!code_is_boundary(code, base + i) || !code_is_boundary(code, site.vaddr))
+			site.rejected = "not at the border of an instruction";
+		call = first_call(code, slow);
+		if (call)
+			vote_add(votes, ARRAY_SIZE(votes), call);
+		r = is_known(sites, &site) ? 0 : add_described(code, sites, &site);
+		if (r)
+			return r;
+	}
+	*fresh = vote_winner(votes, ARRAY_SIZE(votes));
+	return 0;
+}
+
+/* `add qword [counter], 1` or `inc`. */
+static bool counts_up(const cs_insn *insn)
+{
+	const cs_x86_op *op = insn->detail->x86.operands;
+
+	if (!insn->detail->x86.op_count || op[0].type != X86_OP_MEM || op[0].size != 8)
+		return false;
+	return insn->id == X86_INS_INC ||
+	       (insn->id == X86_INS_ADD && op[1].type == X86_OP_IMM && op[1].imm == 1);
+}
+
+static bool branches_to(const cs_insn *jcc, uint64_t addr)
+{
+	return jcc && match_jumps_on_zero(jcc) && match_branch(jcc, false) == addr;
+}
+
+/*
+ * The branch that leads to @addr and nowhere in between: right in front of it, from elsewhere, or
+ * some loads before it (GCC 16 puts spilled registers back first), where nothing else jumps in.
+ */
+static uint64_t branch_before(struct code *code, uint64_t addr)
+{
+	uint64_t at = addr, before = code_previous(code, addr), jump;
+
+	if (before && branches_to(code_at(code, before), addr))
+		return before;
+	jump = code_jump_to(code, addr);
+	if (jump)
+		return branches_to(code_at(code, jump), addr) ? jump : 0;
+	for (int i = 0; i < LOADS_MAX && before; i++) {
+		const cs_insn *insn = code_at(code, before);
+
+		if (branches_to(insn, at))
+			return before;
+		if (!insn || insn->id != X86_INS_MOV || code_jump_to(code, before))
+			return 0;
+		at = before;
+		before = code_previous(code, at);
+	}
+	return before && branches_to(code_at(code, before), at) ? before : 0;
+}
+
+/* The branch on the result of libc that leads to the counter at @addr. */
+static bool match_large(struct code *code, uint64_t addr, struct site *site)
+{
+	uint64_t at = branch_before(code, addr);
+
+	*site = (struct site){
+		.role = SITE_LARGE, .vaddr = addr, .reg = CODE_NO_REG, .size_reg = CODE_NO_REG
+	};
+	if (!at)
+		return false;
+	site->vaddr = at;
+	for (int i = 0; i < 4; i++) {
+		const cs_insn *insn;
+
+		at = code_previous(code, at);
+		insn = at ? code_at(code, at) : NULL;
+		if (!insn || insn->id == X86_INS_CALL || code_ends(insn))
+			return false;
+		if (match_tests_value(insn, site))
+			return true;
+		if (match_sets_flags(insn))
+			return false;
+	}
+	return false;
+}
+
+int sites_find_counter(struct code *code, const struct elf_function *malloc_fn,
+		       struct sites_counter *ret)
+{
+	const cs_insn *insn = code_at(code, malloc_fn->start);
+
+	for (; insn && insn->address < malloc_fn->end;
+	     insn = code_at(code, insn->address + insn->size)) {
+		uint64_t addr = insn->address;
+		struct sites_counter counter = { 0 };
+		struct site site;
+
+		if (!counts_up(insn))
+			continue;
+		counter.address = code_fixed_address(insn, &insn->detail->x86.operands[0]);
+		counter.disp = counter.address ? 0 : insn->detail->x86.operands[0].mem.disp;
+		if (!match_large(code, addr, &site)) {
+			insn = code_at(code, addr);
+			continue;
+		}
+		*ret = counter;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+/* The bytes of `add qword [..], imm8` and `inc qword [..]`, REX.W in front. */
+static bool looks_like_count(const uint8_t *b)
+{
+	return (b[0] & 0xf8) == 0x48 && (b[1] == 0x83 || b[1] == 0xff) && ((b[2] >> 3) & 7) == 0 &&
+	       b[2] >> 6 != 3;
+}
+
+static bool is_counter(const cs_insn *insn, const struct sites_counter *counter)
+{
+	const cs_x86_op *op = &insn->detail->x86.operands[0];
+
+	if (!counts_up(insn))
+		return false;
+	if (counter->address)
+		return code_fixed_address(insn, op) == counter->address;
+	return op->mem.base != X86_REG_RIP && op->mem.base != X86_REG_RSP &&
+	       op->mem.base != X86_REG_INVALID && op->mem.index == X86_REG_INVALID &&
+	       op->mem.disp == counter->disp;
+}
+
+int sites_find_large(struct code *code, const struct sites_counter *counter, struct sites *sites)
+{
+	uint64_t base;
+	size_t size;
+	const uint8_t *text = code_text(code, &base, &size);
+
+	for (size_t i = 0; i + 16 < size; i++) {
+		const cs_insn *insn;
+		struct site site;
+		int r;
+
+		if (!looks_like_count(text + i))
+			continue;
+		insn = code_at(code, base + i);
+		if (!insn || !is_counter(insn, counter) || !code_is_boundary(code, base + i))
+			continue;
+		if (!match_large(code, base + i, &site))
+			site.rejected = "no test of a result in front of the counter";
+		r = add_described(code, sites, &site);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* Does any jump of the function around @entry lead into (entry, addr]? Then it may run more than
+ * once. */
+static bool is_entered_late(struct code *code, uint64_t entry, uint64_t addr)
+{
+	const cs_insn *insn = code_at(code, entry);
+
+	while (insn && insn->address < addr) {
+		uint64_t next = insn->address + insn->size;
+
+		if (code_jump_to(code, next))
+			return true;
+		insn = code_at(code, next);
+	}
+	return false;
+}
+
+int sites_find_entry(struct code *code, uint64_t entry, uint8_t reg, bool fresh_stack,
+		     struct site *ret)
+{
+	const cs_insn *insn = code_at(code, entry);
+	struct site site = {
+		.vaddr = entry, .reg = reg, .size_reg = CODE_NO_REG, .role = ret->role
+	};
+
+	if (!insn)
+		return -EFAULT;
+	for (int i = 0; i < 12 && insn; i++) {
+		bool last = code_is_jcc(insn) || code_is_jump(insn) || code_is_call(insn);
+		uint64_t addr = insn->address, next = addr + insn->size;
+
+		if (code_is_emulated(insn) && !is_entered_late(code, entry, addr)) {
+			site.vaddr = addr;
+			break;
+		}
+		insn = code_at(code, addr);
+		if (last || code_ends(insn) ||
+		    (reg != CODE_NO_REG && code_writes(code, insn, reg)) ||
+		    (fresh_stack && code_writes(code, insn, REG_RSP)))
+			break;
+		insn = code_at(code, next);
+	}
+	sites_describe(code, &site);
+	if (!site.emulated)
+		site.rejected = NULL; /* dear, but these are rare */
+	*ret = site;
+	return 0;
+}
