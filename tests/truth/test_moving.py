@@ -9,6 +9,10 @@ from target import Target
 
 TARGETS = pathlib.Path(__file__).parent / "targets"
 
+# A block whose owner came or went between the two reads has no owner in the picture: docs/accuracy.md. This target
+# replaces a third of its moving heap during one census, and more on a busy machine.
+HANDED_OVER = 0.95
+
 pytestmark = pytest.mark.usefixtures("can_attach")
 
 
@@ -18,7 +22,7 @@ def test_what_does_not_move_is_exact(pymemtop, interpreter):
             snapshot = pymemtop.json("snapshot", target.pid, status=(0, 6))
             assert snapshot["partial"] is bool(snapshot["partial_reasons"])
             books.check(snapshot)
-            assert snapshot["census"]["attributed_ratio"] >= 0.98
+            assert snapshot["census"]["attributed_ratio"] >= HANDED_OVER
             still, slots = books.named(snapshot, "__main__.Still"), books.named(snapshot, "__main__.Slots")
             assert (still["inuse_objects"], slots["inuse_objects"]) == (20000, 20000)
             assert slots["storage"]["slots"] == 20000
