@@ -8,7 +8,6 @@
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/progress.h"
-#include "cli/terminal.h"
 #include "model/observer.h"
 #include "view/advice.h"
 
@@ -84,14 +83,11 @@ static int write_advice(const struct picture *pic, const struct suspects_list *s
 		.filter = opts->has_filter ? &opts->filter : NULL,
 		.limit = opts->has_limit ? opts->limit : 0,
 	};
-	size_t lines;
 	int r = output_open(&out, opts->output, opts->force, err);
 
 	if (r)
 		return r;
-	how.text.colour = options_colour(opts, out.stream);
-	if (!terminal_size(out.stream, &how.text.width, &lines))
-		how.text.width = 0;
+	how.text = options_text(opts, out.stream);
 	r = json ? advice_write_json(out.stream, pic, suspects, &how)
 		 : advice_write_text(out.stream, pic, suspects, &how);
 	return r ? output_failed(&out, r, err) : output_commit(&out, err);

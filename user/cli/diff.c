@@ -6,7 +6,6 @@
 #include "base/util.h"
 #include "cli/files.h"
 #include "cli/output.h"
-#include "cli/terminal.h"
 #include "model/diff.h"
 #include "view/changes.h"
 
@@ -43,14 +42,11 @@ static int write_diff(const struct diff *diff, const struct options *opts, struc
 			 : json		 ? 0
 					 : ROWS_SHOWN,
 	};
-	size_t lines;
 	int r = output_open(&out, opts->output, opts->force, err);
 
 	if (r)
 		return r;
-	how.text.colour = options_colour(opts, out.stream);
-	if (!terminal_size(out.stream, &how.text.width, &lines))
-		how.text.width = 0;
+	how.text = options_text(opts, out.stream);
 	r = json ? changes_write_json(out.stream, diff, &how)
 		 : changes_write_text(out.stream, diff, &how);
 	return r ? output_failed(&out, r, err) : output_commit(&out, err);

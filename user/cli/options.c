@@ -3,6 +3,7 @@
 
 #include "base/util.h"
 #include "cli/options_table.h"
+#include "cli/terminal.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -193,4 +194,14 @@ bool options_colour(const struct options *opts, FILE *stream)
 	if (force && *force && !streq(force, "0"))
 		return true;
 	return isatty(fileno(stream)) && term && !streq(term, "dumb");
+}
+
+struct text_options options_text(const struct options *opts, FILE *stream)
+{
+	struct text_options how = { .colour = options_colour(opts, stream) };
+	size_t lines;
+
+	if (!terminal_size(stream, &how.width, &lines))
+		how.width = 0;
+	return how;
 }

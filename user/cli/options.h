@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "model/observer.h"
 #include "view/rows.h"
+#include "view/text.h"
 
 #include <regex.h>
 #include <stdbool.h>
@@ -103,6 +104,9 @@ struct rows_options options_rows(const struct options *opts, size_t default_limi
 /* Whether @stream gets colours: --no-color, NO_COLOR, CLICOLOR_FORCE, else whether it is a
  * terminal. */
 bool options_colour(const struct options *opts, FILE *stream);
+
+/* How text is written to @stream: its colours, and its width where it is a terminal. */
+struct text_options options_text(const struct options *opts, FILE *stream);
 
 /* A usage error about @usage: the text, then what to do. -EINVAL. */
 int options_error(const struct options_usage *usage, struct error *err, const char *fmt, ...)

@@ -8,7 +8,6 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/source.h"
-#include "cli/terminal.h"
 #include "model/observer.h"
 #include "view/json.h"
 #include "view/schema.h"
@@ -124,11 +123,8 @@ static int observe(const struct options *opts, struct picture **ret, struct erro
 static int write_text(FILE *out, const struct picture *pic, const struct rows *rows,
 		      const struct options *opts)
 {
-	struct text_options how = { .colour = options_colour(opts, out) };
-	size_t lines;
+	struct text_options how = options_text(opts, out);
 
-	if (!terminal_size(out, &how.width, &lines))
-		how.width = 0;
 	return text_write_picture(out, pic, rows, &how);
 }
 
