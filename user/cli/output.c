@@ -123,18 +123,24 @@ static int open_temporary(struct output *out, struct error *err)
 	return 0;
 }
 
+/* What both ways of opening begin with. @direct: not a file of its own, or stdout, which is open
+ * then. */
+static int start(struct output *ret, const char *path, bool force, bool *direct, struct error *err)
+{
+	*ret = (struct output){ .force = force };
+	*direct = true;
+	if (!is_stdout(path))
+		return check_place(path, force, direct, err);
+	ret->stream = stdout;
+	return 0;
+}
+
 int output_open(struct output *ret, const char *path, bool force, struct error *err)
 {
 	bool direct;
-	int r;
+	int r = start(ret, path, force, &direct, err);
 
-	*ret = (struct output){ .force = force };
-	if (is_stdout(path)) {
-		ret->stream = stdout;
-		return 0;
-	}
-	r = check_place(path, force, &direct, err);
-	if (r)
+	if (r || ret->stream)
 		return r;
 	ret->path = direct ? strdup(path) : resolve(path);
 	if (!ret->path)
@@ -147,16 +153,10 @@ int output_open(struct output *ret, const char *path, bool force, struct error *
 
 int output_open_stream(struct output *ret, const char *path, bool force, struct error *err)
 {
-	bool direct = true;
-	int r;
+	bool direct;
+	int r = start(ret, path, force, &direct, err);
 
-	*ret = (struct output){ .force = force };
-	if (is_stdout(path)) {
-		ret->stream = stdout;
-		return 0;
-	}
-	r = check_place(path, force, &direct, err);
-	if (r)
+	if (r || ret->stream)
 		return r;
 	ret->path = strdup(path);
 	if (!ret->path)
