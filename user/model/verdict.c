@@ -56,36 +56,22 @@ static void say_fragmentation(const struct picture *pic, int64_t bytes, char *te
 		 worst ? (long)worst->pools_count : 0L);
 }
 
-static void say_native(const struct picture *pic, int64_t bytes, char *text)
+/* The sentence of a part that needs no more than its size and its @nature. */
+static void say_part(const struct picture *pic, int64_t bytes, const char *nature, char *text)
 {
 	char size[FORMAT_SIZE_MAX];
 
-	snprintf(text, TEXT_MAX,
-		 "%s (%.0f%% of the RSS) are in use in malloc by native code, not by Python "
-		 "objects: a C extension or "
-		 "library holds them",
-		 format_size(size, (uint64_t)bytes), share(pic, bytes));
+	snprintf(text, TEXT_MAX, "%s (%.0f%% of the RSS) are %s",
+		 format_size(size, (uint64_t)bytes), share(pic, bytes), nature);
 }
 
-static void say_held(const struct picture *pic, int64_t bytes, char *text)
-{
-	char size[FORMAT_SIZE_MAX];
-
-	snprintf(text, TEXT_MAX,
-		 "%s (%.0f%% of the RSS) are free but held by malloc: no leak; malloc_trim(0) or "
-		 "fewer threads' arenas "
-		 "(MALLOC_ARENA_MAX) would give them back",
-		 format_size(size, (uint64_t)bytes), share(pic, bytes));
-}
-
-static void say_mappings(const struct picture *pic, int64_t bytes, char *text)
-{
-	char size[FORMAT_SIZE_MAX];
-
-	snprintf(text, TEXT_MAX,
-		 "%s (%.0f%% of the RSS) are mapped files, stacks and other mappings, not the heap",
-		 format_size(size, (uint64_t)bytes), share(pic, bytes));
-}
+#define NATURE_NATIVE                                                                              \
+	"in use in malloc by native code, not by Python objects: a C extension or library holds "  \
+	"them"
+#define NATURE_HELD                                                                                \
+	"free but held by malloc: no leak; malloc_trim(0) or fewer threads' arenas "               \
+	"(MALLOC_ARENA_MAX) would give them back"
+#define NATURE_MAPPED "mapped files, stacks and other mappings, not the heap"
 
 int verdict_add(struct picture *pic)
 {
@@ -93,14 +79,16 @@ int verdict_add(struct picture *pic)
 		const char *kind;
 		int64_t bytes;
 		void (*say)(const struct picture *pic, int64_t bytes, char *text);
+		const char *nature; /* in place of @say */
 	} parts[] = {
-		{ "live", pic->memory.resident_python_live_bytes, say_live },
-		{ "fragmentation", pic->memory.resident_python_free_bytes, say_fragmentation },
-		{ "native", pic->memory.resident_native_live_bytes, say_native },
-		{ "held", pic->memory.resident_malloc_free_bytes, say_held },
+		{ "live", pic->memory.resident_python_live_bytes, say_live, NULL },
+		{ "fragmentation", pic->memory.resident_python_free_bytes, say_fragmentation,
+		  NULL },
+		{ "native", pic->memory.resident_native_live_bytes, NULL, NATURE_NATIVE },
+		{ "held", pic->memory.resident_malloc_free_bytes, NULL, NATURE_HELD },
 		{ "mappings",
 		  pic->memory.mapped_file_bytes + pic->memory.stack_bytes + pic->memory.other_bytes,
-		  say_mappings },
+		  NULL, NATURE_MAPPED },
 	};
 	char text[TEXT_MAX];
 	size_t largest = 0;
@@ -111,7 +99,10 @@ int verdict_add(struct picture *pic)
 	for (size_t i = 1; i < ARRAY_SIZE(parts); i++)
 		if (parts[i].bytes > parts[largest].bytes)
 			largest = i;
-	parts[largest].say(pic, parts[largest].bytes, text);
+	if (parts[largest].say)
+		parts[largest].say(pic, parts[largest].bytes, text);
+	else
+		say_part(pic, parts[largest].bytes, parts[largest].nature, text);
 	free(pic->memory.verdict);
 	free(pic->memory.verdict_kind);
 	pic->memory.verdict = strdup(text);
