@@ -339,3 +339,46 @@ def test_report_of_one_snapshot(pymemtop, before_and_after, tmp_path):
 def test_report_to_stdout(pymemtop, before_and_after):
     done = pymemtop.run("report", before_and_after[1], "-o", "-")
     assert done.returncode == 0 and done.stdout.startswith("<!DOCTYPE html>") and done.stdout.endswith("</html>\n")
+
+
+def record_some(pymemtop, target, path):
+    done = pymemtop.run("record", "--events", "off", "-i", "200ms", "-d", "1s", "-f", "-o", path, target.pid)
+    assert done.returncode == 0, done.stderr
+    return lines_of(path)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/schedstat"), reason="a kernel without CONFIG_SCHED_INFO")
+def test_the_heap_of_an_idle_process_is_read_once(pymemtop, can_attach, tmp_path):
+    path = tmp_path / "run.ndjson"
+    with Target(sys.executable, "ballast = [[n] for n in range(1000000)]\n" + PROGRAM) as target:
+        lines = record_some(pymemtop, target, path)
+        first, rest = lines[0], [line for line in lines[1:] if line["census"]["unchanged"]]
+        assert not first["census"]["unchanged"] and first["census"]["bytes_read"] > 0
+        # The one after the first may find it still on its way to sleep.
+        assert len(rest) >= len(lines) - 2
+        for line in rest:
+            assert line["census"]["bytes_read"] == 0
+            assert line["census"]["duration_ms"] < line["census"]["age_ms"]
+            assert line["memory"]["pymalloc"] == first["memory"]["pymalloc"]
+            assert [{**row, "delta_objects": None, "delta_bytes": None} for row in line["types"]] == first["types"]
+
+        target.ask("grow")
+        lines = record_some(pymemtop, target, path)
+        leaks = [row["inuse_objects"] for row in lines[0]["types"] if row["name"] == "__main__.Leak"]
+        assert leaks == [1000]
+
+
+def test_a_process_that_runs_is_read_again(pymemtop, can_attach, tmp_path):
+    path = tmp_path / "run.ndjson"
+    with Target(sys.executable, "ballast = [[n] for n in range(1000000)]\n" + PROGRAM) as target:
+        recording = start_recording(pymemtop, path, "-i", "200ms", "-d", "60s", target.pid)
+        for step in range(3):
+            wait_for_lines(path, 2 * step + 1)
+            target.ask("grow")
+            seen = path.read_text().count("\n")
+            wait_for_lines(path, seen + 2)
+            last = json.loads(path.read_text().splitlines()[-1])
+            leaks = [row["inuse_objects"] for row in last["types"] if row["name"] == "__main__.Leak"]
+            assert leaks == [1000 * (step + 1)]
+        recording.send_signal(signal.SIGINT)
+        assert recording.wait(timeout=30) == 0

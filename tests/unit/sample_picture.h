@@ -149,6 +149,7 @@ static inline struct picture *sample_picture(void)
 	pic->census.blocks = 108;
 	pic->census.torn_pools = 0;
 	pic->census.attributed_ratio = 0.996;
+	pic->census.age_ms = 12.5;
 	sample_events(pic);
 
 	pic->advice = calloc(1, sizeof(*pic->advice));

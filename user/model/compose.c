@@ -21,8 +21,7 @@ _Static_assert((int)TALLY_DICT_OWNERS == (int)PICTURE_DICT_OWNERS_COUNT &&
 		       (int)TALLY_OWNER_PLAIN == (int)PICTURE_OWNER_PLAIN,
 	       "dict owners");
 
-/* A copy of @text, or NULL for NULL; *failed becomes true when memory ran out. */
-static char *copy(const char *text, bool *failed)
+char *compose_copy(const char *text, bool *failed)
 {
 	char *s = text ? strdup(text) : NULL;
 
@@ -37,40 +36,45 @@ int compose_process(struct picture *pic, const struct process *proc, const struc
 
 	pic->process.pid = proc->pid;
 	pic->process.start_time_ticks = proc->start_time_ticks;
-	pic->process.exe = copy(proc->exe, &failed);
-	pic->process.cmdline = copy(full_cmdline ? proc->cmdline_full : proc->cmdline, &failed);
-	pic->process.python_version = copy(py->version, &failed);
+	pic->process.exe = compose_copy(proc->exe, &failed);
+	pic->process.cmdline =
+		compose_copy(full_cmdline ? proc->cmdline_full : proc->cmdline, &failed);
+	pic->process.python_version = compose_copy(py->version, &failed);
 	pic->process.gil = !py->free_threaded;
 	pic->process.debug = py->debug;
 	pic->process.stripped = py->stripped;
 	pic->process.is_static = py->is_static;
-	pic->process.libpython = copy(py->path, &failed);
-	pic->process.build_id = copy(py->image ? elf_build_id(py->image) : NULL, &failed);
+	pic->process.libpython = compose_copy(py->path, &failed);
+	pic->process.build_id = compose_copy(py->image ? elf_build_id(py->image) : NULL, &failed);
 	pic->process.allocator = allocator;
 	return failed ? -ENOMEM : 0;
 }
 
-/* The names move over: *from keeps none. */
-static struct picture_shared_keys *take_shared_keys(struct names_keys *from)
+/* In the picture from the beginning, so that it is freed with it. */
+static int compose_shared_keys(struct picture_type *to, const struct names_keys *from)
 {
-	struct picture_shared_keys *keys = calloc(1, sizeof(*keys));
+	struct picture_shared_keys *keys = to->shared_keys = calloc(1, sizeof(*keys));
+	bool failed = false;
 
 	if (!keys)
-		return NULL;
-	keys->names = TAKE_PTR(from->list);
-	keys->used = from->count;
+		return -ENOMEM;
+	keys->names = calloc(from->count + 1, sizeof(*keys->names));
+	if (!keys->names)
+		return -ENOMEM;
 	keys->capacity = from->capacity;
 	keys->bytes = from->bytes;
-	from->count = 0;
-	return keys;
+	for (size_t i = 0; i < from->count; i++)
+		keys->names[keys->used++] = compose_copy(from->list[i], &failed);
+	return failed ? -ENOMEM : 0;
 }
 
-static int compose_type(struct picture_type *to, struct heap_type *from)
+static int compose_type(struct picture_type *to, const struct heap_type *from)
 {
 	const struct tally *t = &from->tally;
+	bool failed = false;
 
 	*to = (struct picture_type){
-		.name = TAKE_PTR(from->name),
+		.name = compose_copy(from->name, &failed),
 		.address = from->addr,
 		.heap = from->heap,
 		.inuse_objects = t->objects,
@@ -92,15 +96,12 @@ static int compose_type(struct picture_type *to, struct heap_type *from)
 	}
 	for (int i = 0; i < TALLY_STORAGES; i++)
 		to->storage[i] = t->storage[i];
-	if (from->has_facts && compose_facts(to, from) < 0)
+	if (failed || (from->has_facts && compose_facts(to, from) < 0))
 		return -ENOMEM;
-	if (!from->has_shared_keys)
-		return 0;
-	to->shared_keys = take_shared_keys(&from->shared_keys);
-	return to->shared_keys ? 0 : -ENOMEM;
+	return from->has_shared_keys ? compose_shared_keys(to, &from->shared_keys) : 0;
 }
 
-static int compose_types(struct picture *pic, struct heap *heap)
+static int compose_types(struct picture *pic, const struct heap *heap)
 {
 	int r = 0;
 
@@ -185,7 +186,7 @@ static int compose_books(struct picture *pic, const struct heap *heap)
 	return pic->memory.malloc_name ? 0 : -ENOMEM;
 }
 
-int compose_heap(struct picture *pic, struct heap *heap, uint32_t alignment)
+int compose_heap(struct picture *pic, const struct heap *heap, uint32_t alignment)
 {
 	double attributed;
 	int r;

@@ -12,14 +12,17 @@
 int compose_process(struct picture *pic, const struct process *proc, const struct python *py,
 		    const char *allocator, bool full_cmdline);
 
-/* Types, dicts, allocator's books, census counters. Takes the names out of @heap. */
-int compose_heap(struct picture *pic, struct heap *heap, uint32_t alignment);
+/* Types, dicts, allocator's books, census counters. */
+int compose_heap(struct picture *pic, const struct heap *heap, uint32_t alignment);
 
 /* The samples of the type at @type; takes them out of @heap. */
 int compose_samples(struct picture *pic, struct heap *heap, uint64_t type);
-/* What advice needs: of one class, and about equal strs. Texts move over. 0 or -ENOMEM. */
-int compose_facts(struct picture_type *to, struct heap_type *from);
-int compose_duplicates(struct picture *pic, struct heap_duplicates *from);
+/* What advice needs: of one class, and about equal strs. 0 or -ENOMEM. */
+int compose_facts(struct picture_type *to, const struct heap_type *from);
+int compose_duplicates(struct picture *pic, const struct heap_duplicates *from);
+
+/* A copy of @text, or NULL for NULL; *failed becomes true when memory ran out. */
+char *compose_copy(const char *text, bool *failed);
 
 /* Where the RSS is, and the verdict on it. After compose_heap(). What @heap does not know stays
  * unknown. */

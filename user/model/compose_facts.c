@@ -5,17 +5,13 @@
 
 #include <errno.h>
 
-/* The texts move over: @from keeps none. */
-int compose_facts(struct picture_type *to, struct heap_type *from)
+int compose_facts(struct picture_type *to, const struct heap_type *from)
 {
-	struct picture_facts *facts = calloc(1, sizeof(*facts));
-	char **late = calloc(FACTS_LATE_MAX, sizeof(*late));
+	struct picture_facts *facts = to->facts = calloc(1, sizeof(*facts));
+	bool failed = false;
 
-	if (!facts || !late) {
-		free(facts);
-		free(late);
+	if (!facts)
 		return -ENOMEM;
-	}
 	*facts = (struct picture_facts){
 		.carriers = from->tally.facts.carriers,
 		.attributes = from->tally.facts.attributes,
@@ -32,18 +28,18 @@ int compose_facts(struct picture_type *to, struct heap_type *from)
 		.shared_lost = from->facts.shared_lost,
 		.names = (int64_t)from->facts.names,
 		.sampled = (int64_t)from->facts.sampled,
-		.bases = TAKE_PTR(from->facts.bases),
-		.late = late,
-		.late_count = from->facts.late_count,
+		.bases = compose_copy(from->facts.bases, &failed),
+		.late = calloc(FACTS_LATE_MAX, sizeof(*facts->late)),
 	};
-	for (size_t i = 0; i < from->facts.late_count; i++)
-		late[i] = TAKE_PTR(from->facts.late[i]);
-	to->facts = facts;
-	return 0;
+	for (size_t i = 0; facts->late && i < from->facts.late_count; i++)
+		facts->late[facts->late_count++] = compose_copy(from->facts.late[i], &failed);
+	return failed || !facts->late ? -ENOMEM : 0;
 }
 
-int compose_duplicates(struct picture *pic, struct heap_duplicates *from)
+int compose_duplicates(struct picture *pic, const struct heap_duplicates *from)
 {
+	bool failed = false;
+
 	if (!from->known)
 		return 0;
 	pic->duplicates.copies = from->copies;
@@ -57,11 +53,11 @@ int compose_duplicates(struct picture *pic, struct heap_duplicates *from)
 		return -ENOMEM;
 	for (size_t i = 0; i < from->values_count; i++) {
 		pic->duplicates.values[i] = (struct picture_value){
-			.text = TAKE_PTR(from->values[i].text),
+			.text = compose_copy(from->values[i].text, &failed),
 			.copies = from->values[i].copies,
 			.bytes = from->values[i].bytes,
 		};
 		pic->duplicates.values_count++;
 	}
-	return 0;
+	return failed ? -ENOMEM : 0;
 }

@@ -6,6 +6,7 @@
 #include "base/util.h"
 #include "layout/layout.h"
 #include "model/compose.h"
+#include "model/kept.h"
 #include "model/sharing.h"
 #include "model/tracer.h"
 #include "probe/allocator.h"
@@ -32,6 +33,7 @@ struct observer {
 	int pagemap_fd;
 	struct tracer *tracer; /* NULL: events are off */
 	struct sharing *sharing;
+	struct kept kept;
 	uint64_t samples_type;
 	bool samples_values;
 };
@@ -154,6 +156,7 @@ int observer_open(pid_t pid, const struct observer_options *opts, struct observe
 
 void observer_close(struct observer *obs)
 {
+	kept_drop(&obs->kept);
 	sharing_freep(&obs->sharing);
 	tracer_freep(&obs->tracer);
 	if (obs->pagemap_fd >= 0)
@@ -302,8 +305,8 @@ static int observer_note(struct observer *obs, struct picture *pic, const struct
 	return heap->interrupted ? picture_add_partial(pic, "the census was interrupted") : 0;
 }
 
-static int observer_take_heap(struct observer *obs, struct picture *pic, const volatile bool *stop,
-			      struct tracer_drift *drift)
+static int observer_read_heap(struct observer *obs, const volatile bool *stop,
+			      struct tracer_drift *drift, struct heap **ret)
 {
 	struct heap_request request = {
 		.threads = obs->opts.threads ? obs->opts.threads : THREADS_DEFAULT,
@@ -316,22 +319,54 @@ static int observer_take_heap(struct observer *obs, struct picture *pic, const v
 	};
 	cleanup(smaps_freep) struct smaps *smaps = NULL;
 	_cleanup_maps_ struct maps *maps = NULL;
-	struct heap *heap = NULL;
-	int r;
 
 	if (!smaps_read(obs->proc, &smaps))
 		request.smaps = smaps;
-	r = observer_is_exact(obs) ? observer_exact_heap(obs, &request, &maps, &heap, drift)
-				   : observer_heap(obs, &request, &maps, &heap);
-	if (!r)
-		r = observer_note(obs, pic, heap);
+	return observer_is_exact(obs) ? observer_exact_heap(obs, &request, &maps, ret, drift)
+				      : observer_heap(obs, &request, &maps, ret);
+}
+
+/* Samples are read from the heap each time: others are wanted, not the same again. */
+static bool observer_may_keep(const struct observer *obs)
+{
+	return !observer_is_exact(obs) && !obs->samples_type;
+}
+
+static int observer_compose(struct observer *obs, struct picture *pic, const struct heap *heap)
+{
+	int r = observer_note(obs, pic, heap);
+
 	if (!r)
 		r = compose_heap(pic, heap, obs->layout->alignment);
 	if (!r && obs->samples_type)
-		r = compose_samples(pic, heap, obs->samples_type);
+		r = compose_samples(pic, obs->kept.heap, obs->samples_type);
+	return r ? r : compose_memory(pic, heap);
+}
+
+static int observer_take_heap(struct observer *obs, struct picture *pic, const volatile bool *stop,
+			      struct tracer_drift *drift)
+{
+	struct kept_mark mark = kept_mark(obs->proc);
+	const struct heap *heap;
+	int r = 0;
+
+	mark.known &= observer_may_keep(obs);
+	heap = kept_find(&obs->kept, obs->proc, &mark);
+	pic->census.unchanged = heap;
+	if (!heap) {
+		struct heap *fresh = NULL;
+
+		r = observer_read_heap(obs, stop, drift, &fresh);
+		heap = kept_put(&obs->kept, &mark, fresh);
+	}
 	if (!r)
-		r = compose_memory(pic, heap);
-	heap_freep(&heap);
+		r = observer_compose(obs, pic, heap);
+	if (!r && pic->census.unchanged) {
+		pic->census.duration_ms = (double)(clock_monotonic() - mark.at_ns) / 1e6;
+		pic->census.bytes_read = 0;
+	}
+	pic->census.age_ms = (double)(clock_monotonic() - obs->kept.mark.at_ns) / 1e6;
+	kept_trim(&obs->kept);
 	return r;
 }
 

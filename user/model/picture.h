@@ -228,6 +228,9 @@ struct picture {
 		double duration_ms;
 		int64_t bytes_read, blocks, torn_pools;
 		double attributed_ratio; /* of bytes in use */
+		bool unchanged; /* the process has not run since an earlier census, which still
+				   holds */
+		double age_ms;	/* of what was read, when the picture was given out */
 	} census;
 
 	struct {

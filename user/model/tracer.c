@@ -8,7 +8,7 @@
 #include "probe/budget.h"
 #include "probe/cost.h"
 #include "probe/session.h"
-#include "target/rundelay.h"
+#include "target/running.h"
 
 #include <errno.h>
 #include <math.h>
@@ -314,7 +314,7 @@ static uint64_t tracer_budget_clock(struct tracer *t, uint64_t now)
 {
 	uint64_t delay;
 
-	if (!rundelay_read(t->options.proc->pid, &delay)) {
+	if (!running_delay(t->options.proc->pid, &delay)) {
 		if (delay > t->delay_ns && t->waited_at_ns)
 			t->waited_ns += MIN(delay - t->delay_ns, now - t->waited_at_ns);
 		t->delay_ns = delay;

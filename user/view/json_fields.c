@@ -228,6 +228,8 @@ static const struct json_field census_fields[] = {
 	FIELD("blocks", COUNT, struct picture, census.blocks),
 	FIELD("torn_pools", COUNT, struct picture, census.torn_pools),
 	FIELD("attributed_ratio", REAL, struct picture, census.attributed_ratio),
+	ADDED("unchanged", BOOL, struct picture, census.unchanged),
+	ADDED("age_ms", REAL, struct picture, census.age_ms),
 	END,
 };
 
