@@ -6,6 +6,7 @@
 
 #define THING (WORLD_STATIC + 0x5000)
 #define PLAIN (WORLD_STATIC + 0x6000)
+#define LOW_HEAP 0x2499f000ull
 
 static struct world w;
 static struct type *thing, *plain;
@@ -158,6 +159,38 @@ static void chunks_are_objects_or_somebodys_buffer(void **state)
 	assert_int_equal(thing->tally.objects, 1);
 }
 
+/* Freed through a fast bin and handed out again, but not yet written by its new owner. */
+static void the_link_of_a_fast_bin_is_no_count(void **state)
+{
+	static const uint64_t next[] = { 0, LOW_HEAP, LOW_HEAP + 0x30, LOW_HEAP + 0x8ff0 };
+	uint64_t addr = LOW_HEAP + 0x1230;
+	uint8_t data[56] = {};
+	struct glibc_chunk chunk = { .addr = addr, .size = 64, .data = data, .data_len = 56 };
+
+	w.worker.heap_lo = LOW_HEAP;
+	w.worker.heap_hi = LOW_HEAP + 0x9000;
+	w.shared.block = hand;
+	for (size_t i = 0; i < ARRAY_SIZE(next); i++) {
+		put_object(data, 0, next[i] ^ (addr >> 12), PLAIN);
+		classify_chunk(&w.visitor, &chunk);
+		assert_false(handed.sure);
+	}
+	assert_int_equal(plain->tally.objects, 0);
+	put_object(data, 0, (LOW_HEAP + 0x9000) ^ (addr >> 12), PLAIN); /* not of this heap */
+	classify_chunk(&w.visitor, &chunk);
+	assert_true(handed.sure);
+	put_object(data, 0, 3, PLAIN);
+	classify_chunk(&w.visitor, &chunk);
+	assert_int_equal(plain->tally.objects, 2);
+
+	memset(data, 0, sizeof(data)); /* the first word is a GC head's, not a count */
+	put_object(data, 16, 1, THING);
+	memcpy(data, &(uint64_t){ LOW_HEAP ^ (addr >> 12) }, 8);
+	classify_chunk(&w.visitor, &chunk);
+	assert_true(handed.sure);
+	assert_int_equal(thing->tally.objects, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +200,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_pool_is_booked_block_by_block, setup, teardown),
 		cmocka_unit_test_setup_teardown(free_lists_make_raw_blocks_dead, setup, teardown),
 		cmocka_unit_test_setup_teardown(chunks_are_objects_or_somebodys_buffer, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(the_link_of_a_fast_bin_is_no_count, setup,
 						teardown),
 	};
 

@@ -258,6 +258,18 @@ void classify_pool(struct census_visitor *visitor, const struct pool *pool)
 		recent_book(&recent[i], pool);
 }
 
+/*
+ * A chunk that comes from a fast bin keeps the bin's link until its owner writes: where a dead
+ * object had its count stands an address of the heap or 0, mangled with the chunk's own place
+ * (glibc's PROTECT_PTR, 2.32+). In a heap that lies low that passes for a count.
+ */
+static bool is_bin_link(const struct worker *w, uint64_t addr, uint64_t word)
+{
+	uint64_t next = word ^ (addr >> 12);
+
+	return !next || (!(next % 16) && next >= w->heap_lo && next < w->heap_hi);
+}
+
 void classify_chunk(struct census_visitor *visitor, const struct glibc_chunk *chunk)
 {
 	struct worker *w = visitor->ctx;
@@ -269,7 +281,8 @@ void classify_chunk(struct census_visitor *visitor, const struct glibc_chunk *ch
 	uint64_t size = chunk->size - 8 - hooks * HOOKS_EXTRA;
 	/* Where there are hooks, all objects have them. */
 	bool object = (hooks || !w->shared->hooks.front) &&
-		      classify_block(w, data, len, size, &type) == BLOCK_OBJECT;
+		      classify_block(w, data, len, size, &type) == BLOCK_OBJECT &&
+		      (hooks || type->pre || !is_bin_link(w, chunk->addr, load_u64(data)));
 
 	if (w->shared->block)
 		w->shared->block(w->shared->block_ctx, chunk->addr, chunk->size, object);
