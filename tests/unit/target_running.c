@@ -154,6 +154,19 @@ static void whoever_spins_changes(void **state)
 	assert_false(running_is_same(&before, &after));
 }
 
+static void its_clock_never_overtakes_the_wall(void **state)
+{
+	struct running_delays delays = { 0 };
+	uint64_t first = running_clock(&delays, getpid(), 1000), later;
+
+	assert_int_equal(first, 1000);
+	/* All the delay that there ever was counts at most as the time since the last reading. */
+	delays.delay_ns = 0;
+	later = running_clock(&delays, getpid(), 3000);
+	assert_true(later >= 1000 && later <= 3000);
+	assert_int_equal(later, 3000 - delays.waited_ns);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -162,6 +175,7 @@ int main(void)
 		cmocka_unit_test(who_sleeps_stays_the_same),
 		cmocka_unit_test(whoever_runs_changes),
 		cmocka_unit_test(whoever_spins_changes),
+		cmocka_unit_test(its_clock_never_overtakes_the_wall),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,13 +136,17 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 int threads_new(struct event_base *base, size_t count, struct threads **ret)
 {
 	struct threads *threads = calloc(1, sizeof(*threads));
+	pthread_condattr_t attr;
 	int r = 0;
 
 	if (!threads)
 		return -ENOMEM;
 	pthread_mutex_init(&threads->lock, NULL);
 	pthread_cond_init(&threads->work, NULL);
-	pthread_cond_init(&threads->ended, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&threads->ended, &attr);
+	pthread_condattr_destroy(&attr);
 	threads->wanted = MIN(count, (size_t)THREADS_STUCK_MAX);
 	threads->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	threads->wake = event_new(base, threads->wake_fd, EV_READ | EV_PERSIST, on_wake, threads);
@@ -200,7 +204,7 @@ size_t threads_check(struct threads *threads, uint64_t limit_ns,
 
 bool threads_stop(struct threads *threads, uint64_t wait_ns)
 {
-	uint64_t until = clock_realtime() + wait_ns;
+	uint64_t until = clock_monotonic() + wait_ns;
 	struct timespec deadline = {
 		.tv_sec = (time_t)(until / NSEC_PER_SEC),
 		.tv_nsec = (long)(until % NSEC_PER_SEC),

@@ -5,6 +5,7 @@
 #include "base/util.h"
 #include "model/forked.h"
 #include "model/fresh.h"
+#include "model/pace.h"
 #include "probe/budget.h"
 #include "probe/cost.h"
 #include "probe/session.h"
@@ -16,8 +17,6 @@
 
 /* Records consumed before the lock is given up: about 2 ms of work. */
 #define BATCH_RECORDS 20000
-/* The ring of exact mode holds over 0.5 s of the fastest allocation: polled well within that. */
-#define POLL_NS NSEC_PER_MSEC
 /* A window that stays open is cut into samples of this length. */
 #define SAMPLE_NS (500 * NSEC_PER_MSEC)
 /* A first guess at opening or closing a window; the real one is measured each time. */
@@ -45,12 +44,11 @@ struct tracer {
 	bool has_budget;
 	struct cost cost;
 	uint64_t start_ns, traced_ns,
-		window_ns;	      /* window_ns: when the open one was opened, or last cut */
-	uint64_t now_ns;	      /* as of the batch of records at hand */
-	uint64_t budget_ns;	      /* when the budget wants to be asked again */
-	uint64_t delay_ns, waited_ns; /* the target's run delay as last read; what of it was while
-					 we watched */
-	uint64_t waited_at_ns;	      /* when that was read */
+		window_ns;  /* window_ns: when the open one was opened, or last cut */
+	uint64_t now_ns;    /* as of the batch of records at hand */
+	uint64_t budget_ns; /* when the budget wants to be asked again */
+	struct pace pace;
+	struct running_delays delays;
 	uint64_t unknown_frees, consumed;
 	struct forked forked;
 	int error;
@@ -200,6 +198,9 @@ static int tracer_on_event(const struct session_event *e, void *arg)
 	struct tracer *t = arg;
 
 	t->consumed++;
+	/* No block: only a target that calls its allocator in odd ways has such records. */
+	if (!e->addr || (e->kind == EVENT_MOVE && !e->old))
+		return 0;
 	switch (e->kind) {
 	case EVENT_ALLOC:
 	case EVENT_ALLOC_LARGE:
@@ -258,7 +259,6 @@ static ssize_t tracer_consume(struct tracer *t)
 	tracer_check_loss(t);
 	t->now_ns = clock_monotonic();
 	n = session_consume(t->session, tracer_on_event, t, BATCH_RECORDS);
-
 	if (n < 0)
 		t->error = (int)n;
 	return n;
@@ -305,22 +305,9 @@ static uint64_t tracer_hits(struct tracer *t)
 	return stats.hits;
 }
 
-/*
- * The budget's clock stands still while the target is ready to run and others have the CPUs: on a
- * busy machine its own time is what it must not lose too much of. Where it sleeps the clock goes
- * on.
- */
 static uint64_t tracer_budget_clock(struct tracer *t, uint64_t now)
 {
-	uint64_t delay;
-
-	if (!running_delay(t->options.proc->pid, &delay)) {
-		if (delay > t->delay_ns && t->waited_at_ns)
-			t->waited_ns += MIN(delay - t->delay_ns, now - t->waited_at_ns);
-		t->delay_ns = delay;
-		t->waited_at_ns = now;
-	}
-	return now - t->waited_ns;
+	return running_clock(&t->delays, t->options.proc->pid, now);
 }
 
 /* Nothing is recorded from the first moment of the detaching on; its end is late enough for all
@@ -356,11 +343,14 @@ static int tracer_open_window(struct tracer *t, struct error *err)
 /* Opens and closes as the budget says. */
 static void tracer_budget(struct tracer *t)
 {
-	uint64_t next = POLL_NS, now = clock_monotonic();
+	uint64_t next = 0, now = clock_monotonic();
+	enum budget_action what;
 
 	if (now < t->budget_ns)
 		return;
-	switch (budget_step(&t->budget, tracer_budget_clock(t, now), tracer_hits(t), &next)) {
+	what = budget_step(&t->budget, tracer_budget_clock(t, now), tracer_hits(t), &next);
+	t->budget_ns = now + next;
+	switch (what) {
 	case BUDGET_OPEN:
 		t->error = tracer_open_window(t, NULL);
 		break;
@@ -368,9 +358,22 @@ static void tracer_budget(struct tracer *t)
 		tracer_close_window(t);
 		break;
 	case BUDGET_WAIT:
-		t->budget_ns = now + next;
 		break;
 	}
+}
+
+/* The budget asks for less where it may be used up sooner. */
+static uint64_t tracer_nap(struct tracer *t, ssize_t records)
+{
+	uint64_t now = clock_monotonic(), nap;
+
+	if (records == BATCH_RECORDS)
+		return 0;
+	nap = pace_next(&t->pace, records < 0 ? 0 : (size_t)records,
+			session_is_attached(t->session));
+	if (!t->has_budget)
+		return nap;
+	return t->budget_ns > now ? MIN(nap, t->budget_ns - now) : PACE_LEAST_NS;
 }
 
 static uint64_t tracer_turn(struct tracer *t)
@@ -387,7 +390,7 @@ static uint64_t tracer_turn(struct tracer *t)
 	if (session_is_attached(t->session) &&
 	    forked_look(&t->forked, t->options.proc->pid, t->now_ns))
 		session_sweep(t->session);
-	return n == BATCH_RECORDS ? 0 : POLL_NS;
+	return tracer_nap(t, n);
 }
 
 static void *tracer_main(void *arg)
@@ -398,10 +401,7 @@ static void *tracer_main(void *arg)
 		struct timespec nap = {};
 
 		pthread_mutex_lock(&t->lock);
-		if (!t->error)
-			nap.tv_nsec = (long)tracer_turn(t);
-		else
-			nap.tv_nsec = NSEC_PER_MSEC;
+		nap.tv_nsec = (long)(t->error ? PACE_CLOSED_NS : tracer_turn(t));
 		pthread_mutex_unlock(&t->lock);
 		if (__atomic_load_n(&t->waiting, __ATOMIC_RELAXED))
 			nap.tv_nsec = MAX(nap.tv_nsec, 50000L);
@@ -594,6 +594,7 @@ void tracer_get_stats(struct tracer *t, struct tracer_stats *ret)
 	for (size_t i = 0; i < EVENTS_COUNT_MAX; i++)
 		s.lost_by_cause[i] = session.counts[i] - t->lost_restart[i];
 	s.grown = t->grown;
-	s.overhead = (double)s.hits * s.cost_ns / (double)MAX(s.duration_ns - t->waited_ns, 1ul);
+	s.overhead =
+		(double)s.hits * s.cost_ns / (double)MAX(s.duration_ns - t->delays.waited_ns, 1ul);
 	*ret = s;
 }

@@ -82,6 +82,19 @@ int running_delay(pid_t pid, uint64_t *ret_ns)
 	return r;
 }
 
+uint64_t running_clock(struct running_delays *delays, pid_t pid, uint64_t now_ns)
+{
+	uint64_t delay;
+
+	if (!running_delay(pid, &delay)) {
+		if (delay > delays->delay_ns && delays->at_ns)
+			delays->waited_ns += MIN(delay - delays->delay_ns, now_ns - delays->at_ns);
+		delays->delay_ns = delay;
+		delays->at_ns = now_ns;
+	}
+	return now_ns - delays->waited_ns;
+}
+
 int running_read(const struct process *proc, struct running *ret)
 {
 	struct threads threads;

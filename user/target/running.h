@@ -15,6 +15,18 @@
  */
 int running_delay(pid_t pid, uint64_t *ret_ns);
 
+/* Of one process, as it was last read. */
+struct running_delays {
+	uint64_t delay_ns, at_ns;
+	uint64_t waited_ns; /* of it what was between two readings */
+};
+
+/*
+ * A clock that stands still while the process is ready to run and others have the CPUs: on a busy
+ * machine its own time is what it must not lose too much of. Where it sleeps the clock goes on.
+ */
+uint64_t running_clock(struct running_delays *delays, pid_t pid, uint64_t now_ns);
+
 /*
  * A mark that no process can pass without changing it: CPU time of all its threads, the dead ones
  * too, and how often each living one was given a CPU. Two equal marks: it has not executed one
