@@ -91,9 +91,10 @@ $(PROGRAM): $(MAIN_OBJ) $(LIBRARY)
 	$(call msg,LINK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) $(LDFLAGS) -o $@ $(MAIN_OBJ) $(LIBRARY) $(LDLIBS)
 
+# q, not r: r replaces a member by another of the same name, whatever folder it is from.
 $(LIBRARY): $(OBJECTS) $O/objects.list
 	$(call msg,AR)
-	$(Q)rm -f $@ && ar rcs $@ $(OBJECTS)
+	$(Q)rm -f $@ && ar qcs $@ $(OBJECTS)
 
 # The list of objects is an input of the archive: a source that goes away leaves it too.
 $O/objects.list: FORCE
@@ -177,22 +178,32 @@ format:
 
 # Memory as a hostile target would have it: `make fuzz FUZZ_SECONDS=300` for longer.
 FUZZ_SECONDS ?= 30
-FUZZ_FLAGS   := -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -std=gnu11
+FUZZ_FLAGS   := -g -O1 -fno-sanitize-recover=undefined -std=gnu11 -fsanitize=address,undefined,fuzzer
 FUZZ_SRC     := $(wildcard tests/fuzz/*.c)
 FUZZ         := $(FUZZ_SRC:tests/fuzz/%.c=build-fuzz/%)
-FUZZED       := $(foreach folder,base target layout census attribute,$(wildcard user/$(folder)/*.c))
-FUZZED       += user/daemon/protocol.c user/model/picture.c user/view/openmetrics.c user/view/rows.c \
-                $(wildcard user/view/json*.c)
+FUZZED       := $(wildcard user/base/*.c user/target/*.c user/layout/*.c user/census/*.c user/attribute/*.c \
+                user/view/json*.c) user/daemon/protocol.c user/model/picture.c user/view/openmetrics.c \
+                user/view/rows.c $(patsubst %,user/model/%.c,tracer ledger flows fresh forked pace) \
+                $(patsubst %,user/probe/%.c,ring records pools budget)
+FUZZED_OBJ   := $(FUZZED:user/%.c=build-fuzz/obj/%.o)
 
-build-fuzz/%: tests/fuzz/%.c $(FUZZED) $O/version.h $(wildcard user/*/*.h user/layout/tables/*)
+build-fuzz/obj/%.o: user/%.c | $O/version.h
 	$(call msg,FUZZ)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -o $@ $< $(FUZZED) -ljansson -lelf -lz -lpthread -lm
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS)-no-link -MMD -MP -c -o $@ $<
+
+# From an archive a target takes only what it needs: that of the ring is itself what else would need a kernel.
+build-fuzz/fuzzed.a: $(FUZZED_OBJ)
+	$(Q)rm -f $@ && ar qcs $@ $^
+
+build-fuzz/%: tests/fuzz/%.c build-fuzz/fuzzed.a
+	$(call msg,FUZZ)
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -MMD -MP -MF $@.d -o $@ $< build-fuzz/fuzzed.a -ljansson -lelf -lz -lpthread -lm
 
 .PHONY: fuzz
 fuzz: deps
 	$(Q)tools/deps fuzz
-	$(Q)$(MAKE) $(FUZZ)
+	$(Q)$(MAKE) -j2 $(FUZZ)
 	$(Q)for target in $(FUZZ); do mkdir -p $$target.corpus && \
 		$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=4096 -len_control=0 \
 			-artifact_prefix=$$target. -print_final_stats=1 -verbosity=0 $$target.corpus \
@@ -270,4 +281,5 @@ help:
 	@echo 'interpreters  later CPythons to test with (10 minutes, 3 GB)'
 	@echo 'Variables: V=1 SAN=1 STATIC=1 WERROR=1 VMLINUX=fallback O=dir FOLDERS="base target"'
 
--include $(OBJECTS:.o=.d) $(MAIN_OBJ:.o=.d) $(BPF_OBJ:.o=.d) $(UNIT:=.d) $(TOOLS:=.d)
+-include $(OBJECTS:.o=.d) $(MAIN_OBJ:.o=.d) $(BPF_OBJ:.o=.d) $(UNIT:=.d) $(TOOLS:=.d) \
+         $(FUZZED_OBJ:.o=.d) $(FUZZ:=.d)

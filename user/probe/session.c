@@ -10,8 +10,6 @@
 
 #include <errno.h>
 
-#define CHUNK_IS_MAPPED 2ull
-
 struct session {
 	const struct plan *plan;
 	struct session_options options;
@@ -22,70 +20,10 @@ struct session {
 	uint64_t attach_ns, detach_ns, windows;
 };
 
-/* So many records are read before their places are given back. */
-#define RELEASE_EVERY 1024
-
-/*
- * What glibc has given out for a chunk (malloc/malloc.c: chunksize, minus its header; a mapped one
- * has two words of it). The census counts the same, so that the two agree.
- */
-static uint64_t chunk_usable(uint64_t chunk)
-{
-	uint64_t header = chunk & CHUNK_IS_MAPPED ? 16 : 8;
-
-	return (chunk & ~7ull) > header ? (chunk & ~7ull) - header : 0;
-}
-
-static void event_decode(const struct event *event, bool is_glibc, struct session_event *ret)
-{
-	union event_word head = { .word = event->head.word };
-
-	*ret = (struct session_event){
-		.kind = head.kind, .flags = head.flags, .site = head.site, .addr = event->addr
-	};
-	if (head.kind == EVENT_ALLOC || head.kind == EVENT_GROW) {
-		ret->size = event->size;
-	} else if (head.kind == EVENT_FREE) {
-		memcpy(ret->types, event->types, sizeof(ret->types));
-	} else {
-		ret->size = event->large.size;
-		ret->chunk = event->large.chunk;
-		ret->old = head.kind == EVENT_MOVE ? event->large.old : 0;
-	}
-	if (is_glibc && ret->chunk)
-		ret->size = chunk_usable(ret->chunk);
-}
-
-/* A pool's size class is what its opening said, or else its header. */
-static void session_size(struct session *session, struct session_event *event)
-{
-	struct pools *pools = session->options.pools;
-
-	if (!pools)
-		return;
-	if (event->kind == EVENT_GROW)
-		pools_opened(pools, event->addr, (uint32_t)event->size);
-	else if (event->kind == EVENT_ALLOC && !event->size)
-		event->size = pools_block_size(pools, event->addr);
-}
-
 ssize_t session_consume(struct session *session, session_event_fn fn, void *arg, size_t max)
 {
-	const struct event *event;
-	size_t done = 0;
-	int r = 0;
-
-	while (r >= 0 && done < max && (event = ring_next(&session->ring))) {
-		struct session_event decoded;
-
-		event_decode(event, session->plan->is_glibc, &decoded);
-		session_size(session, &decoded);
-		r = fn(&decoded, arg);
-		if (++done % RELEASE_EVERY == 0)
-			ring_release(&session->ring);
-	}
-	ring_release(&session->ring);
-	return r < 0 ? r : (ssize_t)done;
+	return records_consume(&session->ring, session->plan->is_glibc, session->options.pools, fn,
+			       arg, max);
 }
 
 size_t session_backlog(const struct session *session)

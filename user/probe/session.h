@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "probe/plan.h"
-#include "probe/pools.h"
+#include "probe/records.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,21 +33,6 @@ struct session_options {
 	enum session_link link;
 	struct pools *pools; /* borrowed; NULL: allocations may be without their size */
 	bool self_check; /* tests: compare predicted with real addresses, at single-stepped sites */
-};
-
-/* A record as consumers see it. */
-struct session_event {
-	enum event_kind kind;
-	uint8_t flags; /* EVENT_FREE_DEAD_* */
-	uint16_t site;
-	uint64_t addr; /* MOVE: the new address */
-	uint64_t old;  /* MOVE */
-	/* ALLOC: of the block, 0 when not known. LARGE, MOVE: usable bytes with glibc, else asked
-	 * for, 0 when not known. GROW: size class */
-	uint64_t size;
-	uint64_t chunk;	   /* LARGE, MOVE: the word in front of the block (glibc: chunk size and
-			      flags); 0: unknown */
-	uint64_t types[3]; /* FREE: candidate type words behind 0, 16, 32 bytes of pre-header */
 };
 
 struct session_stats {
@@ -93,11 +78,7 @@ int session_sweep(struct session *session);
  * windows. */
 int session_watch_growth(struct session *session, bool on);
 
-/*
- * Calls @fn for at most @max records in the order of the operations. Number of records, or what @fn
- * returned when that was negative.
- */
-typedef int (*session_event_fn)(const struct session_event *event, void *arg);
+/* As records_consume(), of the records in this session's ring. */
 ssize_t session_consume(struct session *session, session_event_fn fn, void *arg, size_t max);
 
 /* Records in the ring that wait to be consumed. Nothing wakes a consumer up: poll, often enough for
