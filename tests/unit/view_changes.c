@@ -24,7 +24,7 @@ static void json_is_that_of_the_contract(void **state)
 	_cleanup_picture_ struct picture *a = sample_picture(), *b = sample_picture();
 	_cleanup_diff_ struct diff *diff = NULL;
 	_cleanup_free_ char *text = NULL;
-	json_t *json, *type;
+	json_t *json, *type, *memory;
 
 	b->types[0].inuse_bytes += 1000;
 	b->memory.rss_bytes = a->memory.rss_bytes + 4096;
@@ -41,10 +41,11 @@ static void json_is_that_of_the_contract(void **state)
 		json_integer_value(json_array_get(json_object_get(type, "inuse_bytes"), 1)), 12200);
 	assert_int_equal(json_integer_value(json_object_get(type, "delta_bytes")), 1000);
 	assert_true(json_is_false(json_object_get(type, "new")));
-	json = json_object_get(json, "memory");
-	assert_int_equal(json_integer_value(json_object_get(json, "rss_bytes")), 4096);
+	memory = json_object_get(json, "memory");
+	assert_int_equal(json_integer_value(json_object_get(memory, "rss_bytes")), 4096);
 	assert_true(
-		json_is_null(json_object_get(json_object_get(json, "pymalloc"), "arena_bytes")));
+		json_is_null(json_object_get(json_object_get(memory, "pymalloc"), "arena_bytes")));
+	json_decref(json);
 }
 
 static void text_is_filtered_and_printable(void **state)

@@ -73,6 +73,11 @@ static void say_part(const struct picture *pic, int64_t bytes, const char *natur
 	"(MALLOC_ARENA_MAX) would give them back"
 #define NATURE_MAPPED "mapped files, stacks and other mappings, not the heap"
 
+static int64_t known(int64_t bytes)
+{
+	return bytes == PICTURE_UNKNOWN ? 0 : bytes;
+}
+
 int verdict_add(struct picture *pic)
 {
 	const struct {
@@ -87,7 +92,8 @@ int verdict_add(struct picture *pic)
 		{ "native", pic->memory.resident_native_live_bytes, NULL, NATURE_NATIVE },
 		{ "held", pic->memory.resident_malloc_free_bytes, NULL, NATURE_HELD },
 		{ "mappings",
-		  pic->memory.mapped_file_bytes + pic->memory.stack_bytes + pic->memory.other_bytes,
+		  known(pic->memory.mapped_file_bytes) + known(pic->memory.stack_bytes) +
+			  known(pic->memory.other_bytes),
 		  NULL, NATURE_MAPPED },
 	};
 	char text[TEXT_MAX];
