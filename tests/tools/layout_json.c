@@ -90,6 +90,8 @@ static const struct {
 	FIELD(sizeof_set),
 	FIELD(sizeof_set_entry),
 	FIELD(deque_leftblock),
+	FIELD(bytesio_buf),
+	FIELD(sizeof_bytesio),
 	FIELD(deque_leftindex),
 	FIELD(deque_block_next),
 	FIELD(sizeof_deque),

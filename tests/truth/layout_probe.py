@@ -7,6 +7,7 @@ Runs inside the interpreter under test (3.8 and later): a layout table comes in 
 import array
 import collections
 import ctypes
+import io
 import json
 import struct
 import sys
@@ -211,6 +212,10 @@ def check_modules():
     itemsize = read(word(numbers, "array_descr") + T["array_descr_itemsize"], "<i")
     check("array itemsize", itemsize, numbers.itemsize)
     check("array size", T["sizeof_array"] + itemsize * signed(numbers, "array_allocated"), own_size(numbers))
+    stream = io.BytesIO()
+    stream.write(b"x" * 100)
+    buffer = word(stream, "bytesio_buf")
+    check("BytesIO size", T["sizeof_bytesio"] + T["sizeof_bytes"] + read(buffer + T["ob_size"], "<q"), own_size(stream))
     check("array items", word(numbers, "array_items"), numbers.buffer_info()[0])
 
 

@@ -69,7 +69,7 @@ def test_every_block_is_as_the_allocator_says(pymemtop, target, tmp_path):
 
 # Types whose instances are all tracked by the garbage collector from their birth, and never live in static data.
 TRACKED = """function module type set cell property staticmethod classmethod method_descriptor wrapper_descriptor
-    getset_descriptor member_descriptor classmethod_descriptor""".split()
+    getset_descriptor member_descriptor classmethod_descriptor _io.BytesIO""".split()
 
 
 def test_objects_are_those_that_the_collector_knows(pymemtop, target):
@@ -78,5 +78,5 @@ def test_objects_are_those_that_the_collector_knows(pymemtop, target):
     truth = json.loads(target.ask("gc"))
     rows = [row for row in snapshot["types"] if row["name"] in TRACKED or row["name"] == "abc.ABCMeta"]
     assert len(rows) > 8
-    got = {row["name"]: row["inuse_objects"] for row in rows}
+    got = {row["name"]: [row["inuse_objects"], row["sizeof_bytes"]] for row in rows}
     assert got == {row["name"]: truth[row["address"]] for row in rows}

@@ -293,6 +293,34 @@ static void visit_array(struct worker *w, struct type *type, const struct object
 	worker_fetch(w, &f);
 }
 
+/* data: the header of the bytes object behind a BytesIO. Shared with others it does not count. */
+static void run_bytesio_buffer(struct worker *w, const struct fetch *f, const uint8_t *data)
+{
+	const struct type *bytes = types_get(w->types, load_u64(data + w->layout->ob_type));
+	int64_t length = load_i64(data + w->layout->ob_size);
+
+	if (!bytes || !type_is_subclass(bytes, TPFLAGS_BYTES_SUBCLASS) || length < 0 ||
+	    length >> 46)
+		return (void)w->torn++;
+	if (refcount_is_one(w->layout, data))
+		book_size(f->charge.to, (int64_t)w->layout->sizeof_bytes + length);
+}
+
+/* Modules/_io/bytesio.c, bytesio_sizeof: with the bytes object, which stays in the row of bytes. */
+static void visit_bytesio(struct worker *w, struct type *type, const struct object *obj)
+{
+	struct fetch f = {
+		.addr = object_word(obj, w->layout->bytesio_buf),
+		.run = run_bytesio_buffer,
+		.charge = { .to = type },
+		.len = (uint16_t)w->layout->sizeof_var_object,
+	};
+
+	book_size(type, builtins_plain_size(type, 0));
+	if (f.addr) /* not closed */
+		worker_fetch(w, &f);
+}
+
 static void visit_module(struct worker *w, struct type *type, const struct object *obj)
 {
 	book_size(type, builtins_plain_size(type, 0));
@@ -432,6 +460,7 @@ static const struct builtin rows[] = {
 	{ "bytearray", 0, SIZE(sizeof_bytearray), visit_bytearray },
 	{ "collections.deque", 0, SIZE(sizeof_deque), visit_deque },
 	{ "array.array", 0, SIZE(sizeof_array), visit_array },
+	{ "_io.BytesIO", 0, SIZE(sizeof_bytesio), visit_bytesio },
 	{ "numpy.ndarray", 0, 0, visit_ndarray },
 	{ "module", 0, 0, visit_module },
 	{ "code", 0, 0, visit_code },

@@ -186,6 +186,7 @@ struct layout {
 	uint32_t bytearray_object; /* 3.15+: the bytes object that owns the buffer */
 	uint32_t set_fill, set_used, set_mask, set_table, set_smalltable, sizeof_set,
 		sizeof_set_entry;
+	uint32_t bytesio_buf, sizeof_bytesio;
 	uint32_t deque_leftblock, deque_leftindex, deque_freeblocks, deque_numfreeblocks,
 		deque_freeblocks_max, sizeof_deque, sizeof_deque_block,
 		deque_block_next; /* next: the right link */
