@@ -6,7 +6,7 @@ _pymemtop()
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
 	local commands="top snapshot record diff advise report daemon ps doctor"
 	local options="-p --pid -o --output -f --force -d --duration -i --interval -n --limit
-		--sort --filter --format --events --max-overhead --full-cmdline --schema -s --subprocesses --values
+		--sort --filter --format --events --max-overhead --max-cpu --full-cmdline --schema -s --subprocesses --values
 		--fail-growth --all --duplicates --ceiling
 		--match --socket --listen --on-pressure --user
 		-b --batch --no-color -v --verbose -h --help -V --version"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """record, diff and report: a recording is whole lines, a diff says what changed, a page holds what it shows."""
 
+import datetime
 import json
 import os
 import pathlib
@@ -68,7 +69,8 @@ def start_recording(pymemtop, path, *arguments):
 
 def test_record_writes_a_line_each_interval(pymemtop, target, tmp_path):
     path = tmp_path / "run.ndjson"
-    done = pymemtop.run("record", "--events", "off", "-i", "200ms", "-d", "1s", "-o", path, target.pid)
+    done = pymemtop.run("record", "--events", "off", "-i", "200ms", "-d", "1s", "--max-cpu", "100%", "-o", path,
+                         target.pid)
     assert done.returncode == 0, done.stderr
     lines = lines_of(path)
     assert 5 <= len(lines) <= 6
@@ -382,3 +384,18 @@ def test_a_process_that_runs_is_read_again(pymemtop, can_attach, tmp_path):
             assert leaks == [1000 * (step + 1)]
         recording.send_signal(signal.SIGINT)
         assert recording.wait(timeout=30) == 0
+
+
+def test_a_dear_census_comes_less_often(pymemtop, can_attach, tmp_path):
+    path = tmp_path / "run.ndjson"
+    busy = "ballast = [[n] for n in range(1000000)]\nprint('ready', flush=True)\nwhile True: sum(range(1000))"
+    with Target(sys.executable, busy) as target:
+        done = pymemtop.run("record", "--events", "off", "-i", "100ms", "-d", "4s", "--max-cpu", "2%", "-o", path, target.pid)
+        assert done.returncode == 0, done.stderr
+    lines = lines_of(path)
+    census = lines[0]["census"]
+    assert census["cpu_ms"] > 2
+    assert abs(census["interval_ms"] - max(census["cpu_ms"] / 0.02, 100)) < 1
+    cost = sum(line["census"]["cpu_ms"] for line in lines[:-1])
+    taken = [datetime.datetime.fromisoformat(line["taken_at"].rstrip("Z")) for line in (lines[0], lines[-1])]
+    assert cost <= 0.03 * (taken[1] - taken[0]).total_seconds() * 1e3 or len(lines) == 1

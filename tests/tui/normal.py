@@ -13,7 +13,7 @@ HEADER = [
     (r"up \d\S*", "up TIME"),
     (r"[\d.,]+ (B|[KMGT]iB)", "SIZE"),
     (rf"[{BARS}]{{3,}}|[#.=:]{{8,}}", "BAR"),
-    (r"census [\d.]+ m?s", "census TIME"),
+    (r"census ([\d.]+ m?s|unchanged)", "census TIME"),
     (r"\d+s ago", "AGE"),
     (r" +", " "),
 ]

@@ -82,6 +82,7 @@ static void defaults(void **state)
 	assert_false(opts.has_duration || opts.has_events || opts.has_limit || opts.has_filter);
 	assert_true(opts.interval_ns == 2 * NSEC_PER_SEC);
 	assert_true(opts.max_overhead == 0.02);
+	assert_true(opts.max_cpu == 0.1);
 	assert_int_equal(options_rows(&opts, 99).limit, 99);
 	assert_null(options_rows(&opts, 99).filter);
 }
@@ -150,6 +151,7 @@ static void commands_take_only_their_own(void **state)
 	assert_refused(&ps, "1", "unexpected argument '1'");
 	assert_refused(&ps, "--socket x", "no option '--socket'");
 	assert_refused(&snapshot, "-s 1", "no option '-s'");
+	assert_refused(&snapshot, "--max-cpu 5% 1", "no option '--max-cpu'");
 }
 
 static void verbose_raises_the_level(void **state)

@@ -15,6 +15,7 @@ struct fake {
 	int events_result; /* of start_events */
 	int lives;	   /* pictures until it ends; negative: for ever */
 	bool stuck;	   /* a census lasts until it is stopped */
+	double cpu_ms;	   /* what each picture costs */
 	_Atomic uint64_t wanted;
 	_Atomic bool closed;
 	_Atomic int taken;
@@ -43,6 +44,7 @@ static int fake_take(struct feed *feed, const volatile bool *stop, struct pictur
 	*ret = picture_new();
 	(*ret)->process.pid = fake->taken;
 	(*ret)->samples.type = fake->wanted;
+	(*ret)->census.cpu_ms = fake->cpu_ms;
 	return 0;
 }
 
@@ -119,6 +121,24 @@ static void pictures_come(void **state)
 	assert_true(fake.taken >= 3);
 }
 
+static void a_dear_picture_is_paid_for(void **state)
+{
+	const struct watcher_options opts = { .interval_ns = 10000000, .max_cpu = 0.1 };
+	struct fake fake = { .lives = -1, .cpu_ms = 600000 };
+	struct watcher *watcher = start(&fake, &opts);
+	struct picture *pic = wait_picture(watcher);
+
+	assert_float_equal(pic->census.interval_ms, 6000000, 1);
+	picture_free(pic);
+	wait_phase(watcher, WATCHER_RUNNING);
+	usleep(300000);
+	assert_int_equal(fake.taken, 1);
+	/* Who asks for samples is not kept waiting. */
+	watcher_want_samples(watcher, 7, false);
+	picture_free(wait_picture(watcher));
+	watcher_free(watcher);
+}
+
 static void the_end_of_the_target(void **state)
 {
 	const struct watcher_options opts = { .interval_ns = 10000000 };
@@ -191,9 +211,13 @@ static void ends_within_a_census(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pictures_come),	cmocka_unit_test(the_end_of_the_target),
-		cmocka_unit_test(nothing_was_read),	cmocka_unit_test(events_that_cannot_be_had),
-		cmocka_unit_test(samples_come_at_once), cmocka_unit_test(ends_within_a_census),
+		cmocka_unit_test(pictures_come),
+		cmocka_unit_test(a_dear_picture_is_paid_for),
+		cmocka_unit_test(the_end_of_the_target),
+		cmocka_unit_test(nothing_was_read),
+		cmocka_unit_test(events_that_cannot_be_had),
+		cmocka_unit_test(samples_come_at_once),
+		cmocka_unit_test(ends_within_a_census),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,6 +150,8 @@ static inline struct picture *sample_picture(void)
 	pic->census.torn_pools = 0;
 	pic->census.attributed_ratio = 0.996;
 	pic->census.age_ms = 12.5;
+	pic->census.cpu_ms = 9.5;
+	pic->census.interval_ms = 2000;
 	sample_events(pic);
 
 	pic->advice = calloc(1, sizeof(*pic->advice));

@@ -16,6 +16,10 @@ static void what_it_says(void **unused)
 	sample_has(&screen, "RSS 50.0 MiB █");
 	sample_has(&screen, "coverage 3.2%  overhead 0.4% of 2.0%  lost 0");
 	sample_has(&screen, "census 12 ms, 3s ago");
+	state.shown->census.unchanged = true;
+	state.shown->census.interval_ms = 13000;
+	sample_draw(&state, 110, 32, true, &screen);
+	sample_has(&screen, "census unchanged, 3s ago, every 13.0 s");
 	state.starting = true;
 	sample_draw(&state, 60, 12, true, &screen);
 	sample_has(&screen, "events starting");

@@ -52,6 +52,8 @@ static void samples(void **state)
 					 "type=\"a\\\"b\\\\c\\nd\",storage=\"slots\"} 3\n" },
 		{ OPENMETRICS_CENSUS_DURATION,
 		  "pymemtop_census_duration_seconds{pid=\"7\",service=\"s\",pod=\"p\"} 0.0125\n" },
+		{ OPENMETRICS_CENSUS_TIMESTAMP, "pymemtop_census_timestamp_seconds{pid=\"7\","
+						"service=\"s\",pod=\"p\"} 1767225600.250\n" },
 		{ OPENMETRICS_EVENTS_LOST,
 		  "pymemtop_events_lost_total{pid=\"7\",service=\"s\",pod=\"p\"} 2\n" },
 		{ OPENMETRICS_OVERHEAD_RATIO,

@@ -39,7 +39,9 @@ static void everything_is_there(void **state)
 
 	assert_has(text, "PID     4242  python3 app.py\n");
 	assert_has(text, "Python  3.11.7, shared libpython, with symbols, pymalloc\n");
-	assert_has(text, "2026-01-01T00:00:00.250Z, census 12 ms, 108 blocks, 99.6% attributed");
+	assert_has(
+		text,
+		"2026-01-01T00:00:00.250Z, census 12 ms every 2.0 s, 108 blocks, 99.6% attributed");
 	assert_has(text, "budget, 3.2% of 10.0 s traced, 12,345 records, 0 lost, overhead 0.4% of "
 			 "2.0% allowed");
 	assert_has(text, "resident          50.0 MiB  the sum of the seven that follow\n");

@@ -2,6 +2,7 @@
 #include "census/census.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/util.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@ struct census_thread {
 	struct census_books books;
 	uint8_t *buf;
 	size_t torn_pages; /* of mimalloc */
+	bool helper;
 	int result;
 };
 
@@ -244,6 +246,8 @@ static void *census_thread_main(void *arg)
 	t->result = r < 0 ? r : 0;
 	t->books.torn_pools += t->torn_pages;
 	t->visitor->done(t->visitor);
+	if (t->helper)
+		t->books.helpers_cpu_ns = clock_read(CLOCK_THREAD_CPUTIME_ID);
 	return NULL;
 }
 
@@ -257,6 +261,7 @@ static void census_add_books(struct census_books *sum, const struct census_books
 	sum->overhead_bytes += b->overhead_bytes;
 	sum->torn_pools += b->torn_pools;
 	sum->gone_arenas += b->gone_arenas;
+	sum->helpers_cpu_ns += b->helpers_cpu_ns;
 	for (int i = 0; i < CENSUS_CLASSES; i++) {
 		sum->class_pools[i] += b->class_pools[i];
 		sum->class_inuse[i] += b->class_inuse[i];
@@ -321,6 +326,7 @@ int census_walk(struct census *census, struct memory *mem, struct census_visitor
 		threads[i].visitor = &visitors[i];
 		threads[i].stop = stop;
 		threads[i].next = &next;
+		threads[i].helper = i > 0;
 		if (!r)
 			r = census_thread_init(&threads[i], mem);
 	}

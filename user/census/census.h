@@ -58,6 +58,7 @@ struct census_books {
 	struct glibc_stats glibc;
 	struct mimalloc_books mimalloc;
 	uint64_t bytes_read;
+	uint64_t helpers_cpu_ns; /* CPU time of the threads besides the caller's */
 };
 
 struct census {

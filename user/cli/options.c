@@ -4,6 +4,7 @@
 #include "base/util.h"
 #include "cli/options_table.h"
 #include "cli/terminal.h"
+#include "model/spacing.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -154,7 +155,8 @@ int options_parse(const struct options_usage *usage, int argc, char **argv, stru
 
 	*ret = (struct options){ .command = usage->command,
 				 .interval_ns = 2 * NSEC_PER_SEC,
-				 .max_overhead = 0.02 };
+				 .max_overhead = 0.02,
+				 .max_cpu = SPACING_MAX_CPU };
 	collect(usage->command, list);
 	describe(usage, doc, sizeof(doc));
 	r = argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &p);

@@ -57,7 +57,7 @@ struct options {
 	bool has_match, has_interval;
 	const char *output;
 	bool force;
-	bool has_duration, has_limit, has_events, has_filter, has_overhead;
+	bool has_duration, has_limit, has_events, has_filter, has_overhead, has_max_cpu;
 	uint64_t duration_ns, interval_ns;
 	size_t limit; /* 0: all */
 	const struct rows_key *sort;
@@ -65,7 +65,7 @@ struct options {
 	const char *filter_text;
 	enum options_format format;
 	enum observer_events events;
-	double max_overhead;
+	double max_overhead, max_cpu;
 	bool full_cmdline, schema, batch, no_color;
 	bool all, duplicates, values, subprocesses;
 	uint64_t ceiling_bytes; /* 0: none given */

@@ -25,6 +25,7 @@ enum {
 	KEY_FORMAT,
 	KEY_EVENTS,
 	KEY_OVERHEAD,
+	KEY_MAX_CPU,
 	KEY_FULL_CMDLINE,
 	KEY_SCHEMA,
 	KEY_NO_COLOR,
@@ -234,6 +235,17 @@ static int parse_overhead(struct options_parse *p, const char *arg)
 	return 0;
 }
 
+static int parse_max_cpu(struct options_parse *p, const char *arg)
+{
+	double ratio;
+
+	if (format_parse_ratio(arg, &ratio) || !(ratio > 0))
+		return usage_error(p, "'%.60s' is not a share of a core like 10%% or 0.1", arg);
+	p->opts->max_cpu = ratio;
+	p->opts->has_max_cpu = true;
+	return 0;
+}
+
 static int parse_full_cmdline(struct options_parse *p, const char *arg)
 {
 	p->opts->full_cmdline = true;
@@ -394,6 +406,10 @@ const struct options_row options_table[] = {
 	    "The most that the target may be slowed down in budget mode (2%)", 0 },
 	  OBSERVING | OPTIONS_DAEMON,
 	  parse_overhead },
+	{ { "max-cpu", KEY_MAX_CPU, "RATIO", 0,
+	    "The most of one core that censuses may take; intervals grow to keep it (10%)", 0 },
+	  OPTIONS_TOP | OPTIONS_RECORD | OPTIONS_DAEMON,
+	  parse_max_cpu },
 	{ { "full-cmdline", KEY_FULL_CMDLINE, NULL, 0,
 	    "Show all arguments of a process; they may hold secrets", 0 },
 	  OBSERVING | OPTIONS_PS | OPTIONS_ADVISE | OPTIONS_DAEMON,

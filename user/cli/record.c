@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "model/observer.h"
+#include "model/spacing.h"
 #include "view/json.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@ struct recording {
 	struct observer *obs;
 	struct output out;
 	struct picture *baseline; /* the first one: what deltas count from */
+	uint64_t interval_ns;	  /* that the last line's cost leaves: as asked, or longer */
 	bool partial;		  /* the last line is */
 	size_t lines;
 };
@@ -102,6 +104,7 @@ static int take(struct recording *rec, struct error *err)
 		r = advise_picture(pic, &advise);
 	if (r)
 		return r;
+	rec->interval_ns = spacing_picture(pic, rec->opts->interval_ns, rec->opts->max_cpu);
 	r = write_line(rec, pic);
 	if (r)
 		return output_failed(&rec->out, r, err);
@@ -121,19 +124,27 @@ static void show_progress(const struct recording *rec, uint64_t begin)
 	progress_show(text);
 }
 
-/* One line at once and one for each interval; a census that takes longer than that skips some. */
+/* The first of the moments an interval apart that is still to come, and by which the last line is
+ * paid. */
+static uint64_t next_moment(const struct recording *rec, uint64_t last)
+{
+	uint64_t interval = rec->opts->interval_ns;
+	uint64_t from = MAX(last + rec->interval_ns, clock_monotonic());
+
+	return last + (from - last + interval - 1) / interval * interval;
+}
+
+/* One line at once and one for each interval; a census that is dear or slow skips some. */
 static int loop(struct recording *rec, struct error *err)
 {
-	uint64_t begin = clock_monotonic(), interval = rec->opts->interval_ns, next = begin;
+	uint64_t begin = clock_monotonic(), next = begin;
 	uint64_t end = rec->opts->has_duration ? begin + rec->opts->duration_ns : UINT64_MAX;
 	int r = take(rec, err);
 
 	while (!r) {
 		uint64_t now = clock_monotonic();
 
-		next += interval;
-		if (next < now)
-			next += (now - next + interval - 1) / interval * interval;
+		next = next_moment(rec, next);
 		if (next > end)
 			break;
 		if (rec->out.path)

@@ -10,6 +10,8 @@
 
 #define INTERVAL_DEFAULT (10 * NSEC_PER_SEC)
 #define LIMIT_DEFAULT 100
+/* It runs for months, beside hundreds of processes: less than whoever looks at one. */
+#define MAX_CPU_DEFAULT 0.025
 #define THREADS 2
 
 static int check_usage(const struct options_usage *usage, const struct options *opts,
@@ -38,6 +40,7 @@ int serve_run(const struct options_usage *usage, const struct options *opts, str
 				.threads = 1,
 			},
 			.interval_ns = opts->has_interval ? opts->interval_ns : INTERVAL_DEFAULT,
+			.max_cpu = opts->has_max_cpu ? opts->max_cpu : MAX_CPU_DEFAULT,
 			.limit = opts->has_limit ? opts->limit : LIMIT_DEFAULT,
 			.match = opts->has_match ? &opts->match : NULL,
 			.dump_dir = opts->pressure_dir,

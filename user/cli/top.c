@@ -12,6 +12,7 @@
 #include "cli/terminal.h"
 #include "model/observer.h"
 #include "model/service.h"
+#include "model/spacing.h"
 #include "tui/picker.h"
 #include "tui/tui.h"
 #include "view/text.h"
@@ -34,6 +35,7 @@ struct top {
 	struct picture *baseline;
 	uint64_t end; /* monotonic; UINT64_MAX: none */
 	bool quit;
+	uint64_t interval_ns; /* to the next picture */
 	char note[384]; /* why there are no events; empty: there are, or none were asked for */
 };
 
@@ -91,6 +93,7 @@ static int show_next(struct top *top, struct error *err)
 		return r;
 	if (top->baseline)
 		picture_set_baseline(pic, top->baseline);
+	top->interval_ns = spacing_picture(pic, top->opts->interval_ns, top->opts->max_cpu);
 	r = draw(top, pic);
 	if (r == -EPIPE || !r) {
 		if (!top->baseline)
@@ -103,7 +106,7 @@ static int show_next(struct top *top, struct error *err)
 /* Lets one interval pass, in slices, so that keys are heard. */
 static int wait_interval(struct top *top)
 {
-	uint64_t until = MIN(clock_monotonic() + top->opts->interval_ns, top->end);
+	uint64_t until = MIN(clock_monotonic() + top->interval_ns, top->end);
 	int r = 0;
 
 	while (!r && !top->quit) {
@@ -284,6 +287,7 @@ static int run_live(struct display *display, const struct options *opts, struct 
 			.events = observing.observer.events != OBSERVER_EVENTS_OFF,
 			.events_required = opts->has_events,
 			.interval_ns = opts->interval_ns,
+			.max_cpu = opts->max_cpu,
 		},
 		.sort = opts->sort,
 		.filter = opts->filter_text,

@@ -6,6 +6,7 @@
 #include "base/util.h"
 #include "daemon/pressure.h"
 #include "daemon/turns.h"
+#include "model/spacing.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -16,11 +17,10 @@
 #define TRIM_INTERVAL (30 * NSEC_PER_SEC)
 /* A visit that takes longer hangs. */
 #define STUCK_AFTER (30 * NSEC_PER_SEC)
-/* The share of one core that visits may take, all together; intervals are stretched to keep it. */
-#define CPU_SHARE 0.025
-/* A visit on request waits until the last one is so many times its length ago. */
-#define REQUEST_REST 4
+/* Visits on request have a budget of their own for each process, as `top` has without a daemon. */
 #define REQUEST_LEAST (100 * NSEC_PER_MSEC)
+/* But nobody waits longer for an answer than this and the visit. */
+#define REQUEST_MOST (30 * NSEC_PER_SEC)
 #define RETRY_LEAST NSEC_PER_SEC
 #define RETRY_MOST (60 * NSEC_PER_SEC)
 #define STOP_WAIT (5 * NSEC_PER_SEC)
@@ -137,7 +137,7 @@ static uint64_t interval_of(const struct keeper *keeper)
 
 	for (watch = keeper->table.by_pid; watch; watch = watch->hh.next)
 		cost += watch->up ? (double)watch->shown.cpu_ns : 0;
-	return MAX(keeper->options->interval_ns, (uint64_t)(cost / CPU_SHARE));
+	return spacing_interval(keeper->options->interval_ns, cost, keeper->options->max_cpu);
 }
 
 static void hand_out(struct keeper *keeper, struct watch *watch)
@@ -197,6 +197,7 @@ static void submit(struct keeper *keeper, struct watch *watch)
 		return; /* no memory now; the next tick tries again */
 	watch->keeper = keeper;
 	watch->busy = true;
+	v->interval_ns = interval_of(keeper);
 	v->job.run = visit_run;
 	v->job.done = on_visited;
 	v->options = keeper->options->observer;
@@ -212,14 +213,16 @@ static void submit(struct keeper *keeper, struct watch *watch)
 	threads_submit(keeper->threads, &v->job);
 }
 
-static bool is_due(const struct watch *watch, uint64_t now)
+static bool is_due(const struct keeper *keeper, const struct watch *watch, uint64_t now)
 {
+	double share = MAX(keeper->options->max_cpu, SPACING_MAX_CPU);
+	uint64_t rest = spacing_interval(REQUEST_LEAST, (double)watch->shown.cpu_ns, share);
+
 	if (watch->gone || watch->changed || watch->wants_dump)
 		return true;
 	if (watch->rejected)
 		return false;
-	if (watch->waiting &&
-	    now >= watch->ended_at + MAX(REQUEST_LEAST, REQUEST_REST * watch->shown.duration_ns))
+	if (watch->waiting && now >= watch->ended_at + MIN(rest, REQUEST_MOST))
 		return true;
 	return now >= watch->next_at;
 }
@@ -385,7 +388,7 @@ void keeper_tick(struct keeper *keeper)
 	if (keeper->options->observer.events != OBSERVER_EVENTS_OFF)
 		turns_assign(&keeper->table, now);
 	HASH_ITER (hh, keeper->table.by_pid, watch, next) {
-		if (!watch->busy && is_due(watch, now))
+		if (!watch->busy && is_due(keeper, watch, now))
 			submit(keeper, watch);
 	}
 	/* A census frees what it took in pieces that malloc would keep. */

@@ -14,6 +14,7 @@
 struct keeper_options {
 	struct observer_options observer; /* events: for those that have a turn */
 	uint64_t interval_ns;
+	double max_cpu;	      /* share of one core that all visits together may take */
 	size_t limit;	      /* types that become metrics, for each process; 0: VISIT_TYPES_MAX */
 	const regex_t *match; /* NULL: none */
 	const char *dump_dir; /* --on-pressure; NULL: off */

@@ -213,6 +213,7 @@ static int visit_census(struct visit *v)
 		return r;
 	if (v->dump_dir)
 		dump_write(v->dump_dir, pic, v->dumped, sizeof(v->dumped), &v->dump_error);
+	pic->census.interval_ms = (double)v->interval_ns / NSEC_PER_MSEC;
 	r = fold_picture(pic, VISIT_TYPES_MAX);
 	if (!r)
 		r = update_export(v, pic);
@@ -230,7 +231,6 @@ static int visit_census(struct visit *v)
 void visit_run(struct threads_job *job)
 {
 	struct visit *v = (struct visit *)job;
-	uint64_t begin = clock_monotonic();
 
 	if (v->close) {
 		observer_closep(&v->obs);
@@ -248,7 +248,6 @@ void visit_run(struct threads_job *job)
 		if (v->proc)
 			write_metrics(v, NULL);
 	}
-	v->facts.duration_ns = clock_monotonic() - begin;
 }
 
 void visit_fini(struct visit *v)

@@ -44,7 +44,6 @@ struct visit_facts {
 	char events_error[320]; /* why there are no events; empty: there are, or none were wanted */
 	int64_t rss_bytes, inuse_bytes;
 	uint64_t taken_at_unix_ns; /* 0: nothing was ever read */
-	uint64_t duration_ns;	   /* wall time of the visit */
 	uint64_t cpu_ns;	   /* time on a processor of the last census alone */
 };
 
@@ -57,7 +56,8 @@ struct visit {
 	pid_t pid;
 	uint64_t start_time_ticks;
 	struct observer_options options;
-	bool wants_events; /* has a turn: of the kind that the options say */
+	uint64_t interval_ns; /* to the next visit, as things stand */
+	bool wants_events;    /* has a turn: of the kind that the options say */
 	const volatile bool *stop;
 	bool reopen; /* it may be another program by now; what failed for good is tried again */
 	bool close;

@@ -134,6 +134,7 @@ static void merge_census(struct picture *to, const struct picture *from)
 	add(&to->census.torn_pools, from->census.torn_pools);
 	to->census.unchanged &= from->census.unchanged;
 	to->census.age_ms = fmax(to->census.age_ms, from->census.age_ms);
+	to->census.cpu_ms += from->census.cpu_ms;
 	if (before + now > 0)
 		to->census.attributed_ratio = (to->census.attributed_ratio * before +
 					       from->census.attributed_ratio * now) /

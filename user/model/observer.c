@@ -361,9 +361,12 @@ static int observer_take_heap(struct observer *obs, struct picture *pic, const v
 	}
 	if (!r)
 		r = observer_compose(obs, pic, heap);
+	pic->census.cpu_ms = 0;
 	if (!r && pic->census.unchanged) {
 		pic->census.duration_ms = (double)(clock_monotonic() - mark.at_ns) / 1e6;
 		pic->census.bytes_read = 0;
+	} else if (!r) {
+		pic->census.cpu_ms = (double)heap->books.helpers_cpu_ns / 1e6;
 	}
 	pic->census.age_ms = (double)(clock_monotonic() - obs->kept.mark.at_ns) / 1e6;
 	kept_trim(&obs->kept);
@@ -391,6 +394,7 @@ static int observer_take_events(struct observer *obs, struct picture *pic,
 int observer_take(struct observer *obs, const volatile bool *stop, struct picture **ret,
 		  struct error *err)
 {
+	uint64_t cpu = clock_read(CLOCK_THREAD_CPUTIME_ID);
 	struct picture *pic = picture_new();
 	struct tracer_drift drift = {};
 	int r;
@@ -412,6 +416,7 @@ int observer_take(struct observer *obs, const volatile bool *stop, struct pictur
 		picture_free(pic);
 		return r == -EINTR ? r : observer_explain(obs, r, err);
 	}
+	pic->census.cpu_ms += (double)(clock_read(CLOCK_THREAD_CPUTIME_ID) - cpu) / 1e6;
 	*ret = pic;
 	return 0;
 }

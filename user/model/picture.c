@@ -94,7 +94,8 @@ struct picture *picture_new(void)
 	set_dicts_unknown(pic->dicts_by_layout, PICTURE_DICT_LAYOUTS_COUNT);
 	set_dicts_unknown(pic->dicts_by_owner, PICTURE_DICT_OWNERS_COUNT);
 	pic->unattributed_blocks = pic->unattributed_bytes = PICTURE_UNKNOWN;
-	pic->census.duration_ms = pic->census.attributed_ratio = pic->census.age_ms = NAN;
+	pic->census.duration_ms = pic->census.attributed_ratio = NAN;
+	pic->census.age_ms = pic->census.cpu_ms = pic->census.interval_ms = NAN;
 	pic->census.bytes_read = pic->census.blocks = pic->census.torn_pools = PICTURE_UNKNOWN;
 	pic->events.mode = "off";
 	pic->events.duration_ms = pic->events.coverage = NAN;

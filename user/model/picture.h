@@ -228,9 +228,11 @@ struct picture {
 		double duration_ms;
 		int64_t bytes_read, blocks, torn_pools;
 		double attributed_ratio; /* of bytes in use */
-		bool unchanged; /* the process has not run since an earlier census, which still
-				   holds */
-		double age_ms;	/* of what was read, when the picture was given out */
+		bool unchanged;	    /* the process has not run since an earlier census, which still
+				       holds */
+		double age_ms;	    /* of what was read, when the picture was given out */
+		double cpu_ms;	    /* of our own CPU time that the picture took */
+		double interval_ms; /* to the next one; NAN: none comes */
 	} census;
 
 	struct {

@@ -3,13 +3,14 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "model/spacing.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 
-/* A heap that takes long to read is read for half of the time at most. */
+/* However cheap a census is, it is under way for half of the time at most. */
 #define REST_FACTOR 2
 /* How often a waiting thread looks whether the target still runs. */
 #define GLANCE_NS (250 * NSEC_PER_MSEC)
@@ -27,6 +28,7 @@ struct watcher {
 	struct picture *picture; /* not taken yet */
 	struct watcher_status status;
 	uint64_t interval_ns;
+	uint64_t least_ns; /* that the last picture's cost leaves of it */
 	uint64_t samples_type;
 	bool samples_values;
 	bool hurry;	/* the next picture at once */
@@ -53,6 +55,8 @@ static void publish(struct watcher *watcher, struct picture *pic)
 {
 	pthread_mutex_lock(&watcher->lock);
 	picture_freep(&watcher->picture);
+	watcher->least_ns = spacing_picture(pic, 0, watcher->opts.max_cpu);
+	spacing_picture(pic, watcher->interval_ns, watcher->opts.max_cpu);
 	watcher->picture = pic;
 	watcher->published = true;
 	pthread_mutex_unlock(&watcher->lock);
@@ -80,13 +84,14 @@ static int take(struct watcher *watcher, bool first, struct error *err)
 /* Lets the interval pass. False when it is time to end. */
 static bool wait_for_next(struct watcher *watcher, uint64_t began)
 {
-	uint64_t took = clock_monotonic() - began;
+	uint64_t took = clock_monotonic() - began, least;
 	bool alive = true;
 
 	pthread_mutex_lock(&watcher->lock);
+	least = MAX(watcher->least_ns, REST_FACTOR * took);
 	while (!watcher->stop && !watcher->hurry && alive) {
 		uint64_t now = clock_monotonic();
-		uint64_t due = began + MAX(watcher->interval_ns, REST_FACTOR * took);
+		uint64_t due = began + MAX(watcher->interval_ns, least);
 		uint64_t until = MIN(due, now + GLANCE_NS);
 		struct timespec at = { .tv_sec = (time_t)(until / NSEC_PER_SEC),
 				       .tv_nsec = (long)(until % NSEC_PER_SEC) };

@@ -31,6 +31,7 @@ struct watcher_options {
 	bool events;	      /* start them after the first picture */
 	bool events_required; /* without them it fails; otherwise it goes on with censuses alone */
 	uint64_t interval_ns;
+	double max_cpu; /* share of one core; intervals are stretched to keep it */
 };
 
 /* Begins. The watcher has the feed from now on, also after a failure. 0 or negative errno. */
@@ -48,7 +49,7 @@ struct picture *watcher_take(struct watcher *watcher);
 
 void watcher_status(struct watcher *watcher, struct watcher_status *ret);
 
-/* From now on a picture every @interval_ns. */
+/* From now on a picture every @interval_ns, or longer where --max-cpu says so. */
 void watcher_set_interval(struct watcher *watcher, uint64_t interval_ns);
 
 /* The next picture, which comes at once, has samples of the type at @type; 0: no more of them. */

@@ -136,22 +136,38 @@ static void describe_events(const struct state *state, size_t width, char *buf, 
 	snprintf(buf + len, cap - len, "  lost %s", cells_count(lost, pic->events.lost));
 }
 
+/* How old what is shown is, how it came, and when the next comes where that is later than was
+ * asked. */
+static void describe_age(const struct state *state, size_t width, uint64_t now_ns, char *buf,
+			 size_t cap)
+{
+	const struct picture *pic = state->shown;
+	uint64_t age = (now_ns - MIN(state->shown_ns, now_ns)) / NSEC_PER_SEC;
+	bool wide = width >= 80,
+	     late = pic->census.interval_ms > (double)state->interval_ns / NSEC_PER_MSEC;
+	char took[CELLS_MAX] = "unchanged", every[CELLS_MAX];
+	size_t len;
+
+	if (!pic->census.unchanged)
+		cells_duration(took, pic->census.duration_ms);
+	len = (size_t)snprintf(buf, cap, "%s%s%s%llus ago", wide ? "census " : "", wide ? took : "",
+			       wide ? ", " : "", (unsigned long long)age);
+	if (late && len < cap)
+		snprintf(buf + len, cap - len, "%s%s", wide ? ", every " : "/",
+			 cells_duration(every, pic->census.interval_ms));
+}
+
 static void draw_events(struct canvas *canvas, size_t y, const struct state *state, uint64_t now_ns)
 {
 	const struct picture *pic = state->shown;
-	char events[192], right[96], took[CELLS_MAX];
-	uint64_t age = (now_ns - MIN(state->shown_ns, now_ns)) / NSEC_PER_SEC;
+	char events[192], right[96];
 	struct canvas_place at = { 0, y, canvas->width, CANVAS_PLAIN };
 
 	describe_events(state, canvas->width, events, sizeof(events));
 	if (pic->events.lost > 0)
 		at.style = CANVAS_WARNING;
 	canvas_put(canvas, at, events);
-	if (canvas->width < 80)
-		snprintf(right, sizeof(right), "%llus ago", (unsigned long long)age);
-	else
-		snprintf(right, sizeof(right), "census %s, %llus ago",
-			 cells_duration(took, pic->census.duration_ms), (unsigned long long)age);
+	describe_age(state, canvas->width, now_ns, right, sizeof(right));
 	at.style = CANVAS_PLAIN;
 	canvas_put_right(canvas, at, right);
 }

@@ -230,6 +230,8 @@ static const struct json_field census_fields[] = {
 	FIELD("attributed_ratio", REAL, struct picture, census.attributed_ratio),
 	ADDED("unchanged", BOOL, struct picture, census.unchanged),
 	ADDED("age_ms", REAL, struct picture, census.age_ms),
+	ADDED("cpu_ms", REAL, struct picture, census.cpu_ms),
+	ADDED("interval_ms", REAL, struct picture, census.interval_ms),
 	END,
 };
 

@@ -172,6 +172,15 @@ static void write_census_duration(FILE *out, const char *name,
 	write_real(out, name, proc, proc->pic->census.duration_ms / 1e3);
 }
 
+static void write_census_timestamp(FILE *out, const char *name,
+				   const struct openmetrics_process *proc)
+{
+	uint64_t ms = proc->pic->taken_at_unix_ns / NSEC_PER_MSEC;
+
+	begin(out, name, proc);
+	fprintf(out, "} %" PRIu64 ".%03u\n", ms / 1000, (unsigned int)(ms % 1000));
+}
+
 static void write_lost(FILE *out, const char *name, const struct openmetrics_process *proc)
 {
 	write_integer(out, name, proc, proc->lost);
@@ -205,6 +214,9 @@ static const struct family families[OPENMETRICS_FAMILIES_COUNT] = {
 				       "Where the memory of the process is.", write_memory },
 	[OPENMETRICS_CENSUS_DURATION] = { "pymemtop_census_duration_seconds", "seconds", false,
 					  "How long the last census took.", write_census_duration },
+	[OPENMETRICS_CENSUS_TIMESTAMP] = { "pymemtop_census_timestamp_seconds", "seconds", false,
+					   "When the last census began, in seconds since 1970.",
+					   write_census_timestamp },
 	[OPENMETRICS_EVENTS_LOST] = { "pymemtop_events_lost", NULL, true,
 				      "Event records that were lost since the process is watched.",
 				      write_lost },

@@ -62,11 +62,14 @@ static void describe_python(const struct picture *pic, char *buf, size_t cap)
 
 static void describe_census(const struct picture *pic, char *buf, size_t cap)
 {
-	char time[32], took[CELLS_MAX], blocks[CELLS_MAX], attributed[CELLS_MAX];
+	char time[32], took[CELLS_MAX], blocks[CELLS_MAX], attributed[CELLS_MAX], every[CELLS_MAX];
+	bool more = isfinite(pic->census.interval_ms);
 
-	snprintf(buf, cap, "%s, census %s, %s blocks, %s attributed",
+	snprintf(buf, cap, "%s, census %s%s%s, %s blocks, %s attributed",
 		 format_timestamp(time, pic->taken_at_unix_ns),
-		 cells_duration(took, pic->census.duration_ms),
+		 pic->census.unchanged ? "unchanged"
+				       : cells_duration(took, pic->census.duration_ms),
+		 more ? " every " : "", more ? cells_duration(every, pic->census.interval_ms) : "",
 		 cells_count(blocks, pic->census.blocks),
 		 cells_ratio(attributed, pic->census.attributed_ratio));
 }
