@@ -187,6 +187,21 @@ for line in sys.stdin:
         assert opened == now[448] - pools.get(448, 0), mode
 
 
+def test_counting_pools_has_its_limit(python, start_target, pymemtop, can_use_bpf, can_attach):
+    """Pools that are filled and emptied without end: the probe there would cost several times the budget."""
+    source = """
+print("ready", flush=True)
+while True:
+    [(n,) for n in range(20000)]
+"""
+    target = start_target(python, source)
+    with Recording(pymemtop, target.pid, "-i", "1s", "--events", "budget") as recording:
+        pictures = [recording.picture() for _ in range(6)]
+    seen = [p["events"]["growth_coverage"] for p in pictures[1:]]
+    assert sum(seen) / len(seen) < 0.8
+    assert any(p["events"]["growth"] for p in pictures)
+
+
 def test_a_class_that_stops_sharing_its_keys_is_told(python, start_target, pymemtop, can_use_bpf, can_attach):
     target = start_target(python, UNSHARE)
     with Recording(pymemtop, target.pid, "-i", "1s", "--events", "exact") as recording:

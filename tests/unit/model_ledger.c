@@ -106,6 +106,26 @@ static void drift_is_what_one_has_and_the_other_lacks(void **state)
 	assert_int_equal(drift.extra_bytes, 64);
 }
 
+static void what_was_touched_overrules_the_census(void **state)
+{
+	cleanup(ledger_freep) struct ledger *truth = NULL, *touched = NULL, *live = NULL;
+
+	assert_int_equal(ledger_new(&truth) | ledger_new(&touched) | ledger_new(&live), 0);
+	ledger_put(truth, 0x1000, 48, 0);
+	ledger_put(truth, 0x2000, 48, 0);
+	ledger_put(truth, 0x3000, 48, 0);
+	ledger_put(touched, 0x2000, 0, 0); /* freed */
+	ledger_put(touched, 0x3000, 64, 0);
+	ledger_put(touched, 0x4000, 32, 0);
+	ledger_put(touched, 0x5000, 0, 0);
+	ledger_put(live, 0x4000, 32, LEDGER_UNTYPED);
+	assert_int_equal(ledger_replay(truth, touched, live), 0);
+	assert_int_equal(ledger_count(truth), 3);
+	assert_int_equal(ledger_find(truth, 0x1000)->size, 48);
+	assert_int_equal(ledger_find(truth, 0x3000)->size, 64);
+	assert_int_equal(ledger_find(truth, 0x4000)->note, LEDGER_UNTYPED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -114,6 +134,7 @@ int main(void)
 		cmocka_unit_test(sizes_beyond_32_bits_are_cut),
 		cmocka_unit_test(behaves_like_a_set),
 		cmocka_unit_test(drift_is_what_one_has_and_the_other_lacks),
+		cmocka_unit_test(what_was_touched_overrules_the_census),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

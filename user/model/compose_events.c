@@ -70,6 +70,7 @@ static int compose_losses(struct picture *pic, const struct tracer_stats *stats)
 
 static int compose_growth(struct picture *pic, const struct tracer_stats *stats, uint32_t alignment)
 {
+	pic->events.growth_coverage = stats->growth_coverage;
 	pic->events.growth = calloc(TRACER_CLASSES, sizeof(*pic->events.growth));
 	if (!pic->events.growth)
 		return -ENOMEM;

@@ -154,6 +154,23 @@ const struct ledger_block *ledger_next(const struct ledger *ledger, size_t *pos)
 	return NULL;
 }
 
+int ledger_replay(struct ledger *truth, const struct ledger *touched, struct ledger *live)
+{
+	const struct ledger_block *block;
+	size_t pos = 0;
+	int r = 0;
+
+	while (!r && (block = ledger_next(touched, &pos))) {
+		const struct ledger_block *known = ledger_find(live, block->addr);
+
+		if (block->size)
+			r = ledger_put(truth, block->addr, block->size, known ? known->note : 0);
+		else
+			ledger_take(truth, block->addr, NULL);
+	}
+	return r;
+}
+
 /* Blocks of @a that @b lacks or has with another size. */
 static void ledger_missing(struct ledger *a, struct ledger *b, uint64_t *ret_objects,
 			   uint64_t *ret_bytes)

@@ -26,6 +26,15 @@ struct ledger_block {
  * lacks it. */
 #define LEDGER_MAYBE (1u << 31)
 
+/* Notes of blocks allocated while we watched and not yet known by type; above the lowest bit, when
+ * (ms). */
+#define LEDGER_UNTYPED 1u
+
+static inline uint32_t ledger_untyped(uint64_t time_ns)
+{
+	return LEDGER_UNTYPED | ((uint32_t)(time_ns / 1000000) & 0x3fffffffu) << 1;
+}
+
 /* 0 or -ENOMEM. */
 int ledger_new(struct ledger **ret);
 void ledger_free(struct ledger *ledger);
@@ -46,6 +55,10 @@ size_t ledger_count(const struct ledger *ledger);
 /* All entries, in no order: start with *pos 0; NULL at the end. Nothing may be put or taken
  * meanwhile. */
 const struct ledger_block *ledger_next(const struct ledger *ledger, size_t *pos);
+
+/* Brings @truth to the state of what was @touched since it was taken (size 0: freed); notes are
+ * those of @live. 0 or -ENOMEM. */
+int ledger_replay(struct ledger *truth, const struct ledger *touched, struct ledger *live);
 
 /* In one but not in both, or with another size; LEDGER_MAYBE entries apart. */
 struct ledger_drift {

@@ -149,6 +149,7 @@ static void merge_events(struct picture *to, const struct picture *from)
 		to->events.mode = from->events.mode;
 	to->events.duration_ms = fmax(to->events.duration_ms, from->events.duration_ms);
 	to->events.coverage = fmin(to->events.coverage, from->events.coverage);
+	to->events.growth_coverage = fmin(to->events.growth_coverage, from->events.growth_coverage);
 	to->events.overhead_limit = fmax(to->events.overhead_limit, from->events.overhead_limit);
 	to->events.overhead_estimated =
 		fmax(to->events.overhead_estimated, from->events.overhead_estimated);

@@ -98,7 +98,7 @@ struct picture *picture_new(void)
 	pic->census.age_ms = pic->census.cpu_ms = pic->census.interval_ms = NAN;
 	pic->census.bytes_read = pic->census.blocks = pic->census.torn_pools = PICTURE_UNKNOWN;
 	pic->events.mode = "off";
-	pic->events.duration_ms = pic->events.coverage = NAN;
+	pic->events.duration_ms = pic->events.coverage = pic->events.growth_coverage = NAN;
 	pic->events.records = pic->events.lost = PICTURE_UNKNOWN;
 	pic->events.drift_objects = pic->events.drift_bytes = PICTURE_UNKNOWN;
 	pic->events.overhead_limit = pic->events.overhead_estimated = NAN;

@@ -244,6 +244,7 @@ struct picture {
 		double cost_ns_per_hit;
 		struct picture_site *sites;
 		size_t sites_count;
+		double growth_coverage;
 		struct picture_growth *growth;
 		size_t growth_count;
 		struct picture_layout_change *layout_changes;

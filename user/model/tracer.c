@@ -8,6 +8,7 @@
 #include "model/pace.h"
 #include "probe/budget.h"
 #include "probe/cost.h"
+#include "probe/pulse.h"
 #include "probe/session.h"
 #include "target/running.h"
 
@@ -41,6 +42,7 @@ struct tracer {
 	uint64_t lost_restart[16];
 	uint64_t grown[TRACER_CLASSES];
 	struct budget budget;
+	struct pulse pulse;
 	bool has_budget;
 	struct cost cost;
 	uint64_t start_ns, traced_ns,
@@ -128,16 +130,6 @@ void tracer_free(struct tracer *t)
 	free(t);
 }
 
-/* Notes of ledger entries: allocated while we watched and not yet known by type; above it, when
- * (ms). */
-#define NOTE_UNTYPED 1u
-#define NOTE_TIME_MASK 0x3fffffffu
-
-static uint32_t note_untyped(uint64_t time_ns)
-{
-	return NOTE_UNTYPED | ((uint32_t)(time_ns / NSEC_PER_MSEC) & NOTE_TIME_MASK) << 1;
-}
-
 static uint64_t event_size(const struct session_event *e)
 {
 	if (e->kind == EVENT_ALLOC)
@@ -153,7 +145,7 @@ static int tracer_touch(struct tracer *t, uint64_t addr, uint64_t size)
 static int tracer_on_alloc(struct tracer *t, const struct session_event *e)
 {
 	uint64_t size = event_size(e);
-	int r = ledger_put(t->live, e->addr, size, note_untyped(t->now_ns));
+	int r = ledger_put(t->live, e->addr, size, ledger_untyped(t->now_ns));
 
 	if (!r)
 		r = fresh_push(t->fresh, e->addr, t->now_ns);
@@ -169,7 +161,7 @@ static int tracer_on_free(struct tracer *t, const struct session_event *e)
 
 	if (t->live_is_whole && !known)
 		t->unknown_frees++;
-	if (known && (block.note & NOTE_UNTYPED))
+	if (known && (block.note & LEDGER_UNTYPED))
 		r = flows_add(t->flows, type, FLOWS_ALLOC_OBJECTS, block.size);
 	if (!r)
 		r = flows_add(t->flows, type, FLOWS_FREE_OBJECTS,
@@ -187,8 +179,8 @@ static int tracer_on_move(struct tracer *t, const struct session_event *e)
 		r = tracer_touch(t, e->old, 0);
 	if (!r)
 		r = ledger_put(t->live, e->addr, event_size(e),
-			       block.note & NOTE_UNTYPED ? note_untyped(t->now_ns) : 0);
-	if (!r && (block.note & NOTE_UNTYPED))
+			       block.note & LEDGER_UNTYPED ? ledger_untyped(t->now_ns) : 0);
+	if (!r && (block.note & LEDGER_UNTYPED))
 		r = fresh_push(t->fresh, e->addr, t->now_ns);
 	return r < 0 ? r : tracer_touch(t, e->addr, event_size(e));
 }
@@ -223,9 +215,9 @@ static void tracer_on_typed(void *arg, uint64_t addr, uint64_t type)
 	struct tracer *t = arg;
 	struct ledger_block *block = ledger_find(t->live, addr);
 
-	if (!block || !(block->note & NOTE_UNTYPED))
+	if (!block || !(block->note & LEDGER_UNTYPED))
 		return;
-	block->note &= ~NOTE_UNTYPED;
+	block->note &= ~LEDGER_UNTYPED;
 	if (flows_add(t->flows, type, FLOWS_ALLOC_OBJECTS, block->size) < 0)
 		t->error = -ENOMEM;
 }
@@ -236,7 +228,7 @@ static bool tracer_is_wanted(void *arg, uint64_t addr, uint64_t time_ns)
 	struct tracer *t = arg;
 	const struct ledger_block *block = ledger_find(t->live, addr);
 
-	return block && block->note == note_untyped(time_ns);
+	return block && block->note == ledger_untyped(time_ns);
 }
 
 /* What a lost record said, nothing repairs but a census: until then the ledger is not whole. */
@@ -297,12 +289,17 @@ static void tracer_cut(struct tracer *t)
 	tracer_cut_at(t, now);
 }
 
-static uint64_t tracer_hits(struct tracer *t)
+static double tracer_price(const struct tracer *t)
 {
-	struct session_stats stats;
+	return (t->cost.alloc_ns + t->cost.free_ns) / 2;
+}
 
-	session_stats(t->session, &stats);
-	return stats.hits;
+/* Of mean price: where pools are opened they are dearer. */
+static uint64_t tracer_hits(const struct tracer *t, const struct session_stats *stats)
+{
+	double more = MAX(t->cost.fresh_ns / tracer_price(t) - 1, 0.0);
+
+	return stats->hits + (uint64_t)((double)stats->growth_hits * more);
 }
 
 static uint64_t tracer_budget_clock(struct tracer *t, uint64_t now)
@@ -340,15 +337,29 @@ static int tracer_open_window(struct tracer *t, struct error *err)
 	return 0;
 }
 
+/* A window needs the probe, or has one of its own. */
+static void tracer_pulse(struct tracer *t, uint64_t now, uint64_t hits)
+{
+	bool is_open = session_is_attached(t->session);
+	bool on = pulse_step(&t->pulse, now, hits, is_open || t->pulse.on);
+
+	if (!is_open)
+		t->error = session_watch_growth(t->session, on);
+}
+
 /* Opens and closes as the budget says. */
 static void tracer_budget(struct tracer *t)
 {
-	uint64_t next = 0, now = clock_monotonic();
+	uint64_t next = 0, now = clock_monotonic(), clock;
+	struct session_stats stats;
 	enum budget_action what;
 
 	if (now < t->budget_ns)
 		return;
-	what = budget_step(&t->budget, tracer_budget_clock(t, now), tracer_hits(t), &next);
+	clock = tracer_budget_clock(t, now);
+	session_stats(t->session, &stats);
+	tracer_pulse(t, clock, stats.growth_hits);
+	what = budget_step(&t->budget, clock, tracer_hits(t, &stats), &next);
 	t->budget_ns = now + next;
 	switch (what) {
 	case BUDGET_OPEN:
@@ -415,9 +426,10 @@ int tracer_start(struct tracer *t, struct error *err)
 {
 	struct budget_config config = {
 		.limit = t->options.max_overhead,
-		.price_ns = (t->cost.alloc_ns + t->cost.free_ns) / 2,
+		.price_ns = tracer_price(t),
 		.turn_ns = TURN_GUESS_NS,
 	};
+	uint64_t clock;
 	int r = 0;
 
 	t->start_ns = clock_monotonic();
@@ -426,7 +438,9 @@ int tracer_start(struct tracer *t, struct error *err)
 		if (r < 0)
 			return error_set(err, -r, EXIT_INTERNAL, "cannot attach a probe: %s",
 					 strerror(-r));
-		r = budget_init(&t->budget, &config, tracer_budget_clock(t, t->start_ns), 0);
+		clock = tracer_budget_clock(t, t->start_ns);
+		pulse_init(&t->pulse, config.limit, t->cost.fresh_ns, clock);
+		r = budget_init(&t->budget, &config, clock, 0);
 		t->has_budget = !r;
 	} else {
 		r = tracer_open_window(t, err);
@@ -479,24 +493,6 @@ void tracer_census_block(void *arg, uint64_t addr, uint64_t size, bool sure)
 		ledger_freep(&t->truth);
 }
 
-/* What was touched since _begin has the state that the events say, whatever the census saw. */
-static int tracer_replay(struct tracer *t)
-{
-	const struct ledger_block *block;
-	size_t pos = 0;
-	int r = 0;
-
-	while (!r && (block = ledger_next(t->touched, &pos))) {
-		const struct ledger_block *live = ledger_find(t->live, block->addr);
-
-		if (block->size)
-			r = ledger_put(t->truth, block->addr, block->size, live ? live->note : 0);
-		else
-			ledger_take(t->truth, block->addr, NULL);
-	}
-	return r;
-}
-
 /* All that was recorded before the call is consumed: as many bytes as wait now. */
 static void tracer_catch_up(struct tracer *t)
 {
@@ -516,7 +512,7 @@ int tracer_census_end(struct tracer *t, struct tracer_drift *ret_drift)
 	if (t->truth && t->touched) {
 		tracer_catch_up(t);
 		tracer_check_loss(t);
-		r = t->error ? t->error : tracer_replay(t);
+		r = t->error ? t->error : ledger_replay(t->truth, t->touched, t->live);
 	}
 	if (!r && t->live_is_whole) {
 		drift.had = true;
@@ -568,6 +564,7 @@ void tracer_restart(struct tracer *t)
 	for (size_t i = 0; i < EVENTS_COUNT_MAX; i++)
 		t->lost_restart[i] = stats.counts[i];
 	memset(t->grown, 0, sizeof(t->grown));
+	pulse_restart(&t->pulse);
 }
 
 void tracer_get_stats(struct tracer *t, struct tracer_stats *ret)
@@ -576,7 +573,7 @@ void tracer_get_stats(struct tracer *t, struct tracer_stats *ret)
 	struct tracer_stats s = {
 		.duration_ns = now - t->start_ns,
 		.traced_ns = t->traced_ns,
-		.cost_ns = (t->cost.alloc_ns + t->cost.free_ns) / 2,
+		.cost_ns = tracer_price(t),
 		.overhead = NAN,
 		.unknown_frees = t->unknown_frees,
 		.failed = t->error,
@@ -594,7 +591,8 @@ void tracer_get_stats(struct tracer *t, struct tracer_stats *ret)
 	for (size_t i = 0; i < EVENTS_COUNT_MAX; i++)
 		s.lost_by_cause[i] = session.counts[i] - t->lost_restart[i];
 	s.grown = t->grown;
-	s.overhead =
-		(double)s.hits * s.cost_ns / (double)MAX(s.duration_ns - t->delays.waited_ns, 1ul);
+	s.growth_coverage = t->has_budget ? pulse_coverage(&t->pulse) : 1;
+	s.overhead = (double)tracer_hits(t, &session) * s.cost_ns /
+		     (double)MAX(s.duration_ns - t->delays.waited_ns, 1ul);
 	*ret = s;
 }

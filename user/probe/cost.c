@@ -18,7 +18,7 @@
 
 /*
  * The instruction that is probed: a conditional jump, as most real sites are, with the zero flag
- * clear and rdi pointing to what a pool or a block looks like.
+ * clear, and rdi and what is returned pointing to what a pool or a block looks like.
  */
 void cost_pass(const void *block);
 extern const char cost_site[] __attribute__((visibility("hidden")));
@@ -28,6 +28,7 @@ __asm__(".text\n"
 	".hidden cost_pass\n"
 	".type cost_pass, @function\n"
 	"cost_pass:\n"
+	"	mov %rdi, %rax\n"
 	"	test %rdi, %rdi\n"
 	".globl cost_site\n"
 	".hidden cost_site\n"
@@ -84,7 +85,9 @@ static int attach(const struct measurement *m, struct links *links, const struct
 	union site_word cookie = {
 		.c = { .role = (uint8_t)role, .reg = 7, .size_reg = SITE_NO_REG }
 	};
-	struct links_target target = { .path = "/proc/self/exe", .pid = getpid() };
+	struct links_target target = { .path = "/proc/self/exe",
+				       .is_return = role == SITE_FRESH,
+				       .pid = getpid() };
 	uint64_t word = cookie.word;
 
 	if (m->link == SESSION_LINK_PERF)
@@ -147,6 +150,7 @@ static int load(struct measurement *m)
 
 	if (r)
 		return r;
+	m->bpf->rodata->pool_mask = UINT64_MAX;
 	r = programs_load(m->bpf, &m->ring);
 	if (r) {
 		programs_free(m->bpf, &m->ring);
@@ -167,6 +171,8 @@ static int measure_all(struct measurement *m, struct cost *cost)
 		r = measure_one(m, m->bpf->progs.on_site, SITE_BLOCK, &cost->alloc_ns);
 	if (!r)
 		r = measure_one(m, m->bpf->progs.on_site, SITE_FREE, &cost->free_ns);
+	if (!r)
+		r = measure_one(m, m->bpf->progs.on_fresh, SITE_FRESH, &cost->fresh_ns);
 	if (!r)
 		r = measure_threads(m, &cost->address_space_filter);
 	cost->link = m->link;

@@ -12,6 +12,7 @@ struct cost {
 	double empty_ns; /* a program that does nothing */
 	double alloc_ns; /* the real programs with their records */
 	double free_ns;
+	double fresh_ns;	   /* at the return of a function, where pools are opened */
 	bool address_space_filter; /* a link for one process also sees its other threads (not so
 				      in 6.6 to 6.9) */
 	enum session_link link;	   /* with which it was measured */

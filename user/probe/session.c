@@ -10,6 +10,8 @@
 
 #include <errno.h>
 
+#define FRESH_SITE (SITES_MAX - 2)
+
 struct session {
 	const struct plan *plan;
 	struct session_options options;
@@ -196,7 +198,7 @@ static int attach_fresh(struct session *session, struct links *links)
 	batch.offsets[0] = session->plan->fresh.offset;
 	batch.cookies[0] =
 		((union site_word){
-			 .c = { .site = SITES_MAX - 2, .role = SITE_FRESH, .reg = SITE_NO_REG } })
+			 .c = { .site = FRESH_SITE, .role = SITE_FRESH, .reg = SITE_NO_REG } })
 			.word;
 	return batch_attach(session, links, session->bpf->progs.on_fresh,
 			    &(struct links_target){ .path = session->plan->image_path,
@@ -351,6 +353,7 @@ void session_stats(const struct session *session, struct session_stats *ret)
 	}
 	for (size_t i = 0; i < SITES_MAX; i++)
 		stats.hits += session_site_hits(session, i);
+	stats.growth_hits = session_site_hits(session, FRESH_SITE);
 	stats.counts[EVENTS_HITS] = stats.hits;
 	stats.counts[EVENTS_RECORDS] =
 		__atomic_load_n(&session->bpf->bss->produced, __ATOMIC_ACQUIRE);

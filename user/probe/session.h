@@ -39,6 +39,7 @@ struct session_stats {
 	uint64_t counts[EVENTS_COUNT_MAX]; /* indexed by enum event_count */
 	uint64_t lost;			   /* sum of the EVENTS_LOST_* */
 	uint64_t hits;			   /* over all sites */
+	uint64_t growth_hits;		   /* of them: where pools are opened */
 	uint64_t attach_ns, detach_ns;	   /* the last one */
 	uint64_t windows;
 	size_t links;

@@ -282,6 +282,7 @@ static const struct json_field events_fields[] = {
 	FIELD("drift_bytes", DELTA, struct picture, events.drift_bytes),
 	OBJECT("overhead", overhead_fields),
 	FIELD("cost_ns_per_hit", REAL, struct picture, events.cost_ns_per_hit),
+	ADDED("growth_coverage", REAL, struct picture, events.growth_coverage),
 	LIST("growth", struct picture, events.growth, growth_fields),
 	LIST("layout_changes", struct picture, events.layout_changes, layout_change_fields),
 	LIST("sites", struct picture, events.sites, site_fields),
