@@ -5,6 +5,7 @@ import collections
 import json
 import os
 import pathlib
+import signal
 import subprocess
 
 import capability
@@ -14,6 +15,11 @@ from target import Target
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 OUTCOMES = "passed", "failed", "skipped"
+
+# A run in the background or under nohup comes with them ignored, and what it starts would ignore them too.
+for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 matrix = collections.defaultdict(collections.Counter)
 

@@ -16,7 +16,7 @@ import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 UNIT_TIMEOUT = 300
-PYTHON_TIMEOUT = 1500
+PYTHON_TIMEOUT = 3600
 
 sys.path.insert(0, str(ROOT / "tests" / "check"))
 import rules  # noqa: E402
