@@ -7,11 +7,14 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/resource.h>
 
 /* Half of a small second-level cache. */
 #define SLICE_BYTES (1024u << 10)
 /* How often a pool that contradicts itself is read again. Each reading takes about 2 us. */
 #define POOL_RETRIES 8
+/* Next to 0 it weighs a tenth (kernel/sched/core.c, sched_prio_to_weight). */
+#define HELPER_NICE 10
 
 struct census_thread {
 	struct census *census;
@@ -295,6 +298,17 @@ static void census_thread_fini(struct census_thread *t)
 	t->visitor->mem = NULL;
 }
 
+/*
+ * A helper only takes what nobody else wants: it must not push the target off its core. Linux gives
+ * each thread its own nice value (setpriority(2), "C library/kernel differences"). The first thread
+ * keeps its share, so that a census of a busy target on a busy machine ends.
+ */
+static void *census_helper_main(void *arg)
+{
+	(void)setpriority(PRIO_PROCESS, 0, HELPER_NICE);
+	return census_thread_main(arg);
+}
+
 /* Starts the helpers, does a share of the work, waits. The number of threads that ran; the rest was
  * not needed. */
 static void census_run_threads(struct census_thread *threads, size_t count)
@@ -303,7 +317,7 @@ static void census_run_threads(struct census_thread *threads, size_t count)
 	bool started[CENSUS_THREADS_MAX] = {};
 
 	for (size_t i = 1; i < count; i++)
-		started[i] = !pthread_create(&ids[i], NULL, census_thread_main, &threads[i]);
+		started[i] = !pthread_create(&ids[i], NULL, census_helper_main, &threads[i]);
 	census_thread_main(&threads[0]);
 	for (size_t i = 1; i < count; i++) {
 		if (started[i])
