@@ -36,6 +36,19 @@ static void names_the_largest_part(void **state)
 	assert_kind(make(10, 10, 10, 10, 1000), "mappings");
 }
 
+static void says_what_forks_share(void **state)
+{
+	struct picture *pic = make(1000, 10, 10, 10, 500);
+
+	pic->memory.private_bytes = 1000; /* of 1530, 500 in files */
+	assert_int_equal(verdict_add(pic), 0);
+	assert_null(strstr(pic->memory.verdict, "shared"));
+	pic->memory.private_bytes = 400;
+	assert_int_equal(verdict_add(pic), 0);
+	assert_non_null(strstr(pic->memory.verdict, "; 630 B of the RSS (41%) are shared with"));
+	picture_free(pic);
+}
+
 static void unknown_parts_get_no_verdict(void **state)
 {
 	_cleanup_picture_ struct picture *pic = picture_new();
@@ -63,6 +76,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_the_largest_part),
+		cmocka_unit_test(says_what_forks_share),
 		cmocka_unit_test(unknown_parts_get_no_verdict),
 		cmocka_unit_test(fragmentation_names_the_size_class),
 	};

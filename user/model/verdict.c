@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define TEXT_MAX 512
+#define TEXT_MAX 640
+/* Percent of the RSS. */
+#define SHARED_TOLD 20.0
 
 static double share(const struct picture *pic, int64_t bytes)
 {
@@ -78,6 +80,25 @@ static int64_t known(int64_t bytes)
 	return bytes == PICTURE_UNKNOWN ? 0 : bytes;
 }
 
+/* What a fork has not written to since is one memory for all: ending one process frees none of it.
+ */
+static void add_shared(const struct picture *pic, char *text)
+{
+	int64_t shared = pic->memory.private_bytes == PICTURE_UNKNOWN
+				 ? 0
+				 : pic->memory.rss_bytes - pic->memory.private_bytes -
+					   known(pic->memory.mapped_file_bytes);
+	char size[FORMAT_SIZE_MAX];
+	size_t len = strlen(text);
+
+	if (shared > 0 && share(pic, shared) >= SHARED_TOLD)
+		snprintf(text + len, TEXT_MAX - len,
+			 "; %s of the RSS (%.0f%%) are shared with other processes, as forks share "
+			 "what "
+			 "none has written to",
+			 format_size(size, (uint64_t)shared), share(pic, shared));
+}
+
 int verdict_add(struct picture *pic)
 {
 	const struct {
@@ -109,6 +130,7 @@ int verdict_add(struct picture *pic)
 		parts[largest].say(pic, parts[largest].bytes, text);
 	else
 		say_part(pic, parts[largest].bytes, parts[largest].nature, text);
+	add_shared(pic, text);
 	free(pic->memory.verdict);
 	free(pic->memory.verdict_kind);
 	pic->memory.verdict = strdup(text);
