@@ -66,6 +66,11 @@ static void links_are_followed(void **state)
 	for (unsigned int i = 0; i < 5; i++)
 		assert_true(freelists_has(&lists, OBJECTS + 32 * i));
 	assert_false(freelists_has(&lists, OBJECTS + 5 * 32));
+	assert_true(freelists_have_any(&lists, OBJECTS, OBJECTS + 1));
+	assert_true(freelists_have_any(&lists, OBJECTS + 1, OBJECTS + 33));
+	assert_false(freelists_have_any(&lists, OBJECTS + 1, OBJECTS + 32));
+	assert_false(freelists_have_any(&lists, OBJECTS + 5 * 32, UINT64_MAX));
+	assert_false(freelists_have_any(&lists, 0, OBJECTS));
 	assert_false(freelists_has(&lists, OBJECTS + 8));
 }
 

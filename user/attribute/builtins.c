@@ -26,9 +26,12 @@ static void book_capacity(struct type *type, uint64_t used, uint64_t owned)
 /* A buffer of @now bytes would do with @least. */
 static void book_spare(const struct worker *w, struct type *type, uint64_t now, uint64_t least)
 {
-	uint64_t block = whatif_block(&w->shared->whatif, now),
-		 small = whatif_block(&w->shared->whatif, least);
+	uint64_t block, small;
 
+	if (now == least)
+		return;
+	block = whatif_block(&w->shared->whatif, now);
+	small = whatif_block(&w->shared->whatif, least);
 	if (block > small)
 		type->tally.facts.spare_bytes += (int64_t)(block - small);
 }

@@ -150,7 +150,7 @@ static struct type *classify_new(struct worker *w, const uint8_t *data, uint64_t
 		w->dead_blocks[class]++;
 		break;
 	case BLOCK_RAW:
-		if (is_on_free_list(w, addr))
+		if (w->pool_has_dead && is_on_free_list(w, addr))
 			w->dead_blocks[class]++;
 		else
 			w->raw_blocks[class]++;
@@ -227,6 +227,8 @@ void classify_pool(struct census_visitor *visitor, const struct pool *pool)
 		w->raw_blocks[pool->size_class] += pool->inuse_count;
 		return;
 	}
+	w->pool_has_dead = freelists_have_any(&w->shared->census->dead, pool->addr,
+					      pool->addr + w->layout->pool_size);
 	for (uint32_t i = 0; i < pool->blocks_count; i++, data += pool->block_size) {
 		struct recent *found;
 

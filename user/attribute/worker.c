@@ -76,20 +76,16 @@ static const uint8_t *worker_peek(const struct worker *worker, uint64_t addr, si
 	return window->data + offset;
 }
 
-uint64_t worker_block_size(struct worker *worker, uint64_t addr)
+/* Of a block in a pool that the walk has not come to. */
+static __attribute__((noinline)) uint64_t worker_read_block_size(struct worker *worker,
+								 uint64_t addr)
 {
 	const struct layout *l = worker->layout;
-	const struct mimalloc_page *page =
-		mimalloc_page_of(&worker->shared->census->mimalloc, addr);
 	struct poolmap *pools = &worker->shared->census->pools;
-	uint32_t size = poolmap_block_size(pools, addr), class;
 	uint64_t pool = addr & ~((uint64_t)l->pool_size - 1);
 	uint8_t header[64];
+	uint32_t class;
 
-	if (page)
-		return page->block_size;
-	if (size != POOLMAP_SIZE_UNKNOWN)
-		return size;
 	if (memory_read(worker->mem, pool, header, l->pool_overhead) < 0)
 		return 0;
 	class = load_u32(header + l->pool_size_index);
@@ -99,18 +95,39 @@ uint64_t worker_block_size(struct worker *worker, uint64_t addr)
 	return (class + 1) * l->alignment;
 }
 
-uint64_t worker_block_at(struct worker *worker, uint64_t addr)
+uint64_t worker_block_size(struct worker *worker, uint64_t addr)
+{
+	const struct census *census = worker->shared->census;
+	uint32_t size = poolmap_block_size(&census->pools, addr);
+	const struct mimalloc_page *page;
+
+	if (size)
+		return size == POOLMAP_SIZE_UNKNOWN ? worker_read_block_size(worker, addr) : size;
+	page = census->mimalloc.count ? mimalloc_page_of(&census->mimalloc, addr) : NULL;
+	return page ? page->block_size : 0;
+}
+
+/* Does a block of @size begin at @block, which is in one? */
+static bool worker_begins_at(const struct worker *worker, uint64_t block, uint64_t size)
 {
 	const struct layout *l = worker->layout;
-	uint64_t block = addr - worker->shared->hooks.front,
-		 size = worker_block_size(worker, block), offset;
-	const struct mimalloc_page *page =
-		mimalloc_page_of(&worker->shared->census->mimalloc, block);
+	const struct mimalloc *mimalloc = &worker->shared->census->mimalloc;
+	uint32_t offset = (uint32_t)(block & (l->pool_size - 1)) - l->pool_overhead;
+	const struct mimalloc_page *page;
 
-	if (page)
-		return !size || (block - page->start) % size ? 0 : size;
-	offset = (block & (l->pool_size - 1)) - l->pool_overhead;
-	return size && offset < l->pool_size && !(offset % size) ? size : 0;
+	/* In 32 bits: a division of 64 takes twice as long. */
+	if (!mimalloc->count)
+		return offset < l->pool_size && !(offset % (uint32_t)size);
+	page = mimalloc_page_of(mimalloc, block);
+	return page && !((block - page->start) % size);
+}
+
+uint64_t worker_block_at(struct worker *worker, uint64_t addr)
+{
+	uint64_t block = addr - worker->shared->hooks.front;
+	uint64_t size = worker_block_size(worker, block);
+
+	return size && worker_begins_at(worker, block, size) ? size : 0;
 }
 
 void worker_claim(struct worker *worker, uint64_t size, uint64_t count)
@@ -249,7 +266,7 @@ static uint64_t worker_heap_room(const struct worker *worker, uint64_t addr)
 static void worker_charge_pool(struct worker *worker, const struct charge *charge, uint64_t addr,
 			       uint64_t expected, uint64_t size)
 {
-	if (worker_block_at(worker, addr) != size ||
+	if (!worker_begins_at(worker, addr - worker->shared->hooks.front, size) ||
 	    expected + worker->shared->hooks.extra > size) {
 		worker->torn++;
 		return;
@@ -259,8 +276,9 @@ static void worker_charge_pool(struct worker *worker, const struct charge *charg
 	worker_book(worker, charge, size, false);
 }
 
-void worker_charge(struct worker *worker, const struct charge *charge, uint64_t addr,
-		   uint64_t expected)
+static __attribute__((noinline)) void worker_charge_chunk(struct worker *worker,
+							  const struct charge *charge,
+							  uint64_t addr, uint64_t expected)
 {
 	uint32_t hooks = worker->shared->hooks.large_extra / HOOKS_EXTRA;
 	struct fetch f = {
@@ -270,12 +288,7 @@ void worker_charge(struct worker *worker, const struct charge *charge, uint64_t 
 		.a = expected,
 		.len = (uint16_t)(hooks * HOOKS_FRONT + CHUNK_HEADER),
 	};
-	uint64_t size = worker_block_size(worker, addr);
 
-	if (size) {
-		worker_charge_pool(worker, charge, addr, expected, size);
-		return;
-	}
 	if (addr % 8 || addr < 0x10000 || addr >> 47)
 		return;
 	/* A chunk goes on for one word past its contents' end, but begins two before. */
@@ -288,6 +301,17 @@ void worker_charge(struct worker *worker, const struct charge *charge, uint64_t 
 	else
 		worker_book(worker, charge,
 			    round_up(expected ? expected + hooks * HOOKS_EXTRA : 0, 16), true);
+}
+
+void worker_charge(struct worker *worker, const struct charge *charge, uint64_t addr,
+		   uint64_t expected)
+{
+	uint64_t size = worker_block_size(worker, addr);
+
+	if (size)
+		worker_charge_pool(worker, charge, addr, expected, size);
+	else
+		worker_charge_chunk(worker, charge, addr, expected);
 }
 
 void worker_charge_buffer(struct worker *worker, struct type *type, uint64_t addr,

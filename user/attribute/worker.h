@@ -117,6 +117,7 @@ struct worker {
 	uint64_t static_lo, static_hi; /* as in shared: at hand for the inner loop */
 	uint64_t heap_lo, heap_hi;     /* malloc's main heap */
 	uint64_t refcount_dead_mask;   /* see refcount_dead_mask() */
+	bool pool_has_dead;	       /* some of the pool at hand may be on a free list */
 	struct strings *strings;       /* NULL: equal strs are not asked for */
 
 	struct shared_header shared_headers[SHARED_HEADERS]; /* direct-mapped, filled by dicts.c */

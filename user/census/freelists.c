@@ -156,3 +156,18 @@ bool freelists_has(const struct freelists *lists, uint64_t addr)
 	return lists->count &&
 	       bsearch(&addr, lists->addresses, lists->count, sizeof(addr), freelists_compare);
 }
+
+bool freelists_have_any(const struct freelists *lists, uint64_t lo, uint64_t hi)
+{
+	size_t first = 0, end = lists->count;
+
+	while (first < end) {
+		size_t mid = (first + end) / 2;
+
+		if (lists->addresses[mid] < lo)
+			first = mid + 1;
+		else
+			end = mid;
+	}
+	return first < lists->count && lists->addresses[first] < hi;
+}

@@ -30,3 +30,6 @@ int freelists_collect(const struct python *py, const struct layout *layout, stru
 void freelists_fini(struct freelists *lists);
 
 bool freelists_has(const struct freelists *lists, uint64_t addr);
+
+/* Is any in [lo, hi)? */
+bool freelists_have_any(const struct freelists *lists, uint64_t lo, uint64_t hi);
