@@ -45,6 +45,20 @@ void interrupt_clear(void)
 	flag = false;
 }
 
+bool interrupt_waits(void)
+{
+	sigset_t pending;
+
+	sigpending(&pending);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		if (sigismember(&pending, signals[i]) != 1)
+			continue;
+		last = signals[i];
+		return true;
+	}
+	return false;
+}
+
 unsigned int interrupt_count(void)
 {
 	return (unsigned int)count;
@@ -53,8 +67,13 @@ unsigned int interrupt_count(void)
 void interrupt_die(void)
 {
 	struct sigaction action = { .sa_handler = SIG_DFL };
+	sigset_t one;
 
+	sigemptyset(&one);
+	sigaddset(&one, last);
 	sigaction(last, &action, NULL);
+	/* Threads of ours have all signals blocked. */
+	pthread_sigmask(SIG_UNBLOCK, &one, NULL);
 	raise(last);
 	_exit(128 + last);
 }

@@ -17,5 +17,11 @@ void interrupt_clear(void);
 /* Signals so far. */
 unsigned int interrupt_count(void);
 
+/*
+ * Has one come that no thread could take yet, since the one that takes them is in a call that does
+ * not end? For a thread that has all blocked.
+ */
+bool interrupt_waits(void);
+
 /* Dies of the signal that came, as a shell expects of an interrupted program. */
 void interrupt_die(void) __attribute__((noreturn));

@@ -162,6 +162,8 @@ int options_parse(const struct options_usage *usage, int argc, char **argv, stru
 	r = argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &p);
 	if (p.done)
 		return OPTIONS_DONE;
+	if (r == ENOMEM)
+		return error_set(err, ENOMEM, EXIT_INTERNAL, "out of memory");
 	if (r)
 		return error_is_set(err) ? -EINVAL : usage_error(&p, "bad option");
 	return OPTIONS_RUN;
