@@ -58,6 +58,9 @@ struct pool_header {
 	__u32 size_index;
 };
 
+/* It ends with two more words of 4 bytes, and blocks begin behind it. */
+#define POOL_OVERHEAD 48
+
 /*
  * The realloc that is under way. One is enough: it runs with the GIL held from its first look at
  * the block until libc's realloc has returned.
@@ -319,6 +322,33 @@ static __always_inline int at_fresh(struct pt_regs *ctx, struct site_cookie c)
 	return 0;
 }
 
+/* A pool is taken into use in the midst of an allocation, as in 3.8. One that served the same size
+ * keeps its free list; else the block is its first. */
+static __always_inline int at_opening(struct pt_regs *ctx, struct site_cookie c)
+{
+	__u64 base = reg_read(ctx, c.reg), block = base + POOL_OVERHEAD;
+	__u32 size_index;
+
+	if (c.flags & SITE_SAME_SIZE) {
+		struct pool_header pool;
+
+		if (!(ctx->flags & X86_FLAGS_ZF))
+			return 0;
+		if (bpf_probe_read_user(&pool, sizeof(pool), (void *)base)) {
+			count(EVENTS_LOST_POOL);
+			return 0;
+		}
+		block = pool.freeblock;
+		size_index = pool.size_index;
+	} else {
+		size_index = reg_read(ctx, c.size_reg);
+	}
+	emit(EVENT_GROW, c.site, base, size_index);
+	if (enabled)
+		emit(EVENT_ALLOC, c.site, block, ((__u64)size_index + 1) << 4);
+	return 0;
+}
+
 static __always_inline int at_check(struct site_cookie c, __u64 block)
 {
 	if (c.flags & SITE_FIRST)
@@ -386,7 +416,7 @@ int on_fresh(struct pt_regs *ctx)
 	if (!(enabled | growth_enabled) || !is_target())
 		return 0;
 	hit(cookie.c.site);
-	return at_fresh(ctx, cookie.c);
+	return cookie.c.role == SITE_OPENING ? at_opening(ctx, cookie.c) : at_fresh(ctx, cookie.c);
 }
 
 SEC("uretprobe")

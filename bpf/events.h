@@ -95,9 +95,10 @@ enum site_role {
 	SITE_FRESH = 5,	  /* return of the function that opens a pool */
 	SITE_LIBC_REALLOC = 6,	   /* entry of libc's realloc */
 	SITE_LIBC_REALLOC_END = 7, /* its return */
-	SITE_CHECK = 8,	 /* self-check: register holds the block that is really handed out */
-	SITE_EMPTY = 9,	 /* does nothing: what a hit costs */
-	SITE_BLOCK = 10, /* `was it the pool's last free block?` register: the block handed out */
+	SITE_CHECK = 8,	   /* self-check: register holds the block that is really handed out */
+	SITE_EMPTY = 9,	   /* does nothing: what a hit costs */
+	SITE_BLOCK = 10,   /* `was it the pool's last free block?` register: the block handed out */
+	SITE_OPENING = 11, /* a pool is set up; register: pool; size_reg: its size class */
 };
 
 #define SITES_MAX 1024
@@ -110,12 +111,13 @@ struct site_cookie {
 	__u8 reg;      /* 0..15, or SITE_NO_REG */
 	__u8 size_reg; /* LARGE: bytes asked for, or SITE_NO_REG */
 	__u8 flags;
-	__u16 disp; /* with SITE_IN_MEMORY the value is the word at reg + disp */
+	__s16 disp; /* with SITE_IN_MEMORY the value is the word at reg + disp */
 };
 
 #define SITE_IN_MEMORY (1u << 0)
-#define SITE_LINKED (1u << 1) /* FREE: the first word of the block is overwritten already */
-#define SITE_FIRST (1u << 2)  /* CHECK: comes before what it checks */
+#define SITE_LINKED (1u << 1)	 /* FREE: the first word of the block is overwritten already */
+#define SITE_FIRST (1u << 2)	 /* CHECK: comes before what it checks */
+#define SITE_SAME_SIZE (1u << 3) /* OPENING: `did the pool serve the same size before?` */
 
 union site_word {
 	struct site_cookie c;

@@ -131,10 +131,12 @@ static int on_event(const struct session_event *e, void *arg)
 
 static void print_plan(const struct plan *plan)
 {
+	const struct site *fresh = &plan->fresh.list[0];
+
 	printf("allocator=%s plan_ms=%.1f fresh=%#" PRIx64 " (%s%s) realloc=%#" PRIx64
 	       " (%s%s) counter=%#" PRIx64 "+%" PRId64 "\n",
 	       allocator_kind_name(plan->allocator.kind), (double)plan->duration_ns / 1e6,
-	       plan->fresh.vaddr, plan->fresh.text, plan->fresh.emulated ? "" : ", single-stepped",
+	       fresh->vaddr, fresh->text, fresh->emulated ? "" : ", single-stepped",
 	       plan->realloc.vaddr, plan->realloc.text,
 	       plan->realloc.emulated ? "" : ", single-stepped", plan->counter.address,
 	       plan->counter.disp);
@@ -142,7 +144,7 @@ static void print_plan(const struct plan *plan)
 		const struct site *s = &plan->sites.list[i];
 
 		printf("%zu %#" PRIx64 " %s+%#" PRIx64
-		       " reg=%u size_reg=%u disp=%u role=%s text='%s'%s%s%s\n",
+		       " reg=%u size_reg=%u disp=%d role=%s text='%s'%s%s%s\n",
 		       i, s->vaddr, s->symbol, s->function ? s->vaddr - s->function : 0, s->reg,
 		       s->size_reg, s->disp, plan_role_name(s->role), s->text,
 		       s->emulated ? "" : " single-stepped", s->rejected ? " REJECTED: " : "",

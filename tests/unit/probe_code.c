@@ -74,8 +74,9 @@ static void borders_are_known(void **state)
 	assert_false(code_is_boundary(f->code, f->at + 10));
 	assert_int_equal(code_previous(f->code, f->at + 15), f->at + 9);
 	assert_int_equal(code_previous(f->code, f->at), 0);
-	assert_int_equal(code_jump_to(f->code, f->at + 6), f->at + 19);
-	assert_int_equal(code_jump_to(f->code, f->at + 3), 0);
+	assert_int_equal(code_jump_to(f->code, f->at + 6, 0), f->at + 19);
+	assert_int_equal(code_jump_to(f->code, f->at + 6, f->at + 19), 0);
+	assert_int_equal(code_jump_to(f->code, f->at + 3, 0), 0);
 }
 
 static void registers_are_numbered_as_encoded(void **state)

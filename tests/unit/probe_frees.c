@@ -45,6 +45,45 @@ __asm__(".text\n"
 	"probe_frees_push:\n"
 	"	je 2f\n"
 	"2:	ret\n"
+	"	mov 0x10(%rsp), %rcx\n" /* the block is on the stack as well, and its register is
+					    reused */
+	"	mov %rcx, %rax\n"
+	"	shr $49, %rax\n"
+	"	mov (%r8,%rax,8), %rdx\n"
+	"	test %rdx, %rdx\n"
+	"	je 2b\n"
+	"	and $0xfffff, %ecx\n"
+	"	mov 0x10(%rsp), %rdx\n"
+	"	mov 0x8(%rax), %rcx\n"
+	"	mov %rcx, (%rdx)\n"
+	"	mov %rdx, 0x8(%rax)\n"
+	"	mov (%rax), %edx\n"
+	"	test %rcx, %rcx\n"
+	"	je 2b\n"
+	"	mov %rsi, %rdi\n" /* the same, with a copy made before */
+	"	mov %rsi, %rax\n"
+	"	shr $49, %rax\n"
+	"	mov (%r8,%rax,8), %rdx\n"
+	"	test %rdx, %rdx\n"
+	"	je 2b\n"
+	"	and $0xfffff, %esi\n"
+	"	mov 0x8(%rax), %rsi\n"
+	"	mov %rsi, (%rdi)\n"
+	"	mov %rdi, 0x8(%rax)\n"
+	"	ret\n"
+	"	mov 0x8(%rax), %rcx\n" /* a push whose register is gone at the branch */
+	"	mov %rcx, (%rdx)\n"
+	"	mov %rdx, 0x8(%rax)\n"
+	"	mov (%rax), %edx\n"
+	"	test %rcx, %rcx\n"
+	"	je 2b\n"
+	"	mov 0x8(%r13), %rax\n" /* 3.8 counts behind the branch */
+	"	mov %rax, (%rbx)\n"
+	"	mov %rbx, 0x8(%r13)\n"
+	"	test %rax, %rax\n"
+	"	je 2b\n"
+	"	subl $1, (%r13)\n"
+	"	ret\n"
 	"	.cfi_endproc\n"
 	".size probe_frees_sample, . - probe_frees_sample\n");
 
@@ -67,20 +106,28 @@ static void each_is_what_it_is(void **state)
 	assert_int_equal(elf_open_path("/proc/self/exe", &elf), 0);
 	assert_int_equal(code_new(elf, &code), 0);
 	assert_int_equal(frees_find_lookups(code, &layout, &sites), 0);
-	assert_int_equal(sites.count, 2);
+	assert_int_equal(sites.count, 4);
 	assert_int_equal(sites.list[0].role, SITE_FREE);
 	assert_int_equal(sites.list[0].vaddr, symbol(elf, "probe_frees_free"));
 	assert_int_equal(sites.list[0].reg, 7);
 	assert_int_equal(sites.list[1].role, SITE_REALLOC);
 	assert_int_equal(sites.list[1].vaddr, symbol(elf, "probe_frees_realloc"));
 	assert_int_equal(sites.list[1].reg, 3);
-	/* Only the push that no lookup leads to is added, or its frees would be counted twice. */
-	assert_int_equal(frees_find_pushes(code, &layout, 0, &sites), 0);
-	assert_int_equal(sites.count, 3);
 	assert_int_equal(sites.list[2].role, SITE_FREE);
-	assert_int_equal(sites.list[2].vaddr, symbol(elf, "probe_frees_push"));
-	assert_int_equal(sites.list[2].reg, 3);
-	assert_int_equal(sites.list[2].flags, SITE_LINKED);
+	assert_int_equal(sites.list[2].reg, 1);
+	assert_int_equal(sites.list[3].role, SITE_FREE);
+	assert_int_equal(sites.list[3].reg, 6);
+	/* Only pushes that no lookup leads to are added, or their frees would be counted twice. */
+	assert_int_equal(frees_find_pushes(code, &layout, 0, &sites), 0);
+	assert_int_equal(sites.count, 7);
+	assert_int_equal(sites.list[4].role, SITE_FREE);
+	assert_int_equal(sites.list[4].vaddr, symbol(elf, "probe_frees_push"));
+	assert_int_equal(sites.list[4].reg, 3);
+	assert_int_equal(sites.list[4].flags, SITE_LINKED);
+	assert_null(sites.list[4].rejected);
+	assert_non_null(sites.list[5].rejected);
+	assert_int_equal(sites.list[6].reg, 3);
+	assert_null(sites.list[6].rejected);
 	sites_clear(&sites);
 }
 

@@ -21,7 +21,7 @@ static void pymalloc_is_planned(void **state)
 	assert_true(plan_count(plan, SITE_FREE, false) > 0);
 	assert_int_equal(plan_count(plan, SITE_POOL, true), 0);
 	assert_int_equal(plan_count(plan, SITE_FREE, true), 0);
-	assert_true(plan->fresh.vaddr && plan->realloc.vaddr);
+	assert_true(plan->fresh.count && plan->realloc.vaddr);
 	assert_non_null(plan->libc_path);
 	assert_int_equal(plan->pool_size, t.layout->pool_size);
 	probe_target_stop(&t);

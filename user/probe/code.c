@@ -18,7 +18,12 @@ struct code {
 	/* Starts of the instructions of the function that was asked about last. */
 	struct elf_function function;
 	uint64_t *starts;
-	size_t starts_count;
+	struct jump *jumps; /* the direct ones in it, by where they lead */
+	size_t starts_count, jumps_count;
+};
+
+struct jump {
+	uint64_t to, from;
 };
 
 static int code_open(struct code *code)
@@ -62,6 +67,7 @@ void code_free(struct code *code)
 	if (code->open)
 		cs_close(&code->cs);
 	free(code->starts);
+	free(code->jumps);
 	free(code);
 }
 
@@ -97,27 +103,43 @@ const cs_insn *code_at(struct code *code, uint64_t addr)
 	return insn;
 }
 
+static int by_target(const void *a, const void *b)
+{
+	const struct jump *x = a, *y = b;
+
+	if (x->to != y->to)
+		return x->to < y->to ? -1 : 1;
+	return x->from < y->from ? -1 : x->from > y->from;
+}
+
 static int code_list_starts(struct code *code, const struct elf_function *fn)
 {
 	uint64_t addr = fn->start;
-	size_t count = 0;
+	size_t count = 0, jumps = 0;
 
 	if (fn->end <= fn->start || fn->end - fn->start > FUNCTION_BYTES_MAX)
 		return -E2BIG;
 	free(code->starts);
-	code->starts_count = 0;
+	free(code->jumps);
+	code->starts_count = code->jumps_count = 0;
 	code->starts = calloc(fn->end - fn->start, sizeof(*code->starts));
-	if (!code->starts)
+	/* A jump has two bytes or more. */
+	code->jumps = calloc((fn->end - fn->start) / 2 + 1, sizeof(*code->jumps));
+	if (!code->starts || !code->jumps)
 		return -ENOMEM;
 	while (addr < fn->end) {
 		const cs_insn *insn = code_at(code, addr);
 
 		if (!insn)
 			break;
+		if (code_is_jcc(insn) || code_is_jump(insn))
+			code->jumps[jumps++] = (struct jump){ code_target(insn), addr };
 		code->starts[count++] = addr;
 		addr += insn->size;
 	}
 	code->starts_count = count;
+	code->jumps_count = jumps;
+	qsort(code->jumps, jumps, sizeof(*code->jumps), by_target);
 	code->function = *fn;
 	return 0;
 }
@@ -157,17 +179,22 @@ uint64_t code_previous(struct code *code, uint64_t addr)
 	return i > 0 && code->starts[i] == addr ? code->starts[i - 1] : 0;
 }
 
-uint64_t code_jump_to(struct code *code, uint64_t addr)
+uint64_t code_jump_to(struct code *code, uint64_t addr, uint64_t after)
 {
+	struct jump wanted = { addr, after + 1 };
+	size_t low = 0, high;
+
 	if (code_locate(code, addr) < 0)
 		return 0;
-	for (size_t i = 0; i < code->starts_count; i++) {
-		const cs_insn *insn = code_at(code, code->starts[i]);
+	for (high = code->jumps_count; low < high;) {
+		size_t middle = low + (high - low) / 2;
 
-		if (insn && (code_is_jcc(insn) || code_is_jump(insn)) && code_target(insn) == addr)
-			return insn->address;
+		if (by_target(&code->jumps[middle], &wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return 0;
+	return low < code->jumps_count && code->jumps[low].to == addr ? code->jumps[low].from : 0;
 }
 
 #define REGS(n, r64, r32, r16, r8)                                                                 \

@@ -41,9 +41,9 @@ bool code_is_boundary(struct code *code, uint64_t addr);
 /* The start of the instruction before @addr in the same function; 0: there is none. */
 uint64_t code_previous(struct code *code, uint64_t addr);
 
-/* The instruction where the first direct jump of the same function to @addr is; 0: there is none.
+/* The first direct jump to @addr behind @after (0: from the start) in the same function; 0: none.
  */
-uint64_t code_jump_to(struct code *code, uint64_t addr);
+uint64_t code_jump_to(struct code *code, uint64_t addr, uint64_t after);
 
 /* Registers as x86 encodes them, 0 (rax) to 15 (r15); parts of a register count as the register. */
 uint8_t code_reg(x86_reg reg);

@@ -11,20 +11,92 @@
 
 #define REG_RSP 4
 
-/* Registers that hold the same value as one of them; bit n is register n. */
-static uint32_t aliases_after(struct code *code, const cs_insn *insn, uint32_t aliases)
+/* Where one value is: registers (bit n is register n), and a word of the stack. */
+struct copies {
+	uint32_t regs;
+	uint8_t base; /* CODE_NO_REG: none */
+	int64_t disp;
+};
+
+static uint32_t bit(uint8_t reg)
 {
-	const cs_x86_op *op = insn->detail->x86.operands;
-	bool copies = insn->id == X86_INS_MOV && op[0].type == X86_OP_REG &&
-		      op[1].type == X86_OP_REG && op[0].size == 8 &&
-		      (aliases & (1u << code_reg(op[1].reg)));
+	return reg < 16 ? 1u << reg : 0;
+}
+
+static uint32_t written_by(struct code *code, const cs_insn *insn)
+{
+	uint32_t written = 0;
 
 	for (uint8_t reg = 0; reg < 16; reg++)
-		if ((aliases & (1u << reg)) && code_writes(code, insn, reg))
-			aliases &= ~(1u << reg);
-	if (copies)
-		aliases |= 1u << code_reg(op[0].reg);
-	return aliases;
+		if (code_writes(code, insn, reg))
+			written |= bit(reg);
+	return written;
+}
+
+static bool is_copy(const cs_insn *insn)
+{
+	const cs_x86_op *op = insn->detail->x86.operands;
+
+	return insn->id == X86_INS_MOV && op[0].type == X86_OP_REG && op[0].size == 8 &&
+	       op[1].type == X86_OP_REG;
+}
+
+/* `mov reg, [rsp + d]`, or rbp. */
+static bool is_reload(const cs_insn *insn)
+{
+	const cs_x86_op *op = insn->detail->x86.operands;
+
+	return insn->id == X86_INS_MOV && op[0].type == X86_OP_REG && op[0].size == 8 &&
+	       op[1].type == X86_OP_MEM && op[1].mem.index == X86_REG_INVALID &&
+	       (op[1].mem.base == X86_REG_RSP || op[1].mem.base == X86_REG_RBP);
+}
+
+/* Goes on over @insn. */
+static void copies_after(struct code *code, const cs_insn *insn, struct copies *copies)
+{
+	const cs_x86_op *op = insn->detail->x86.operands;
+	bool gains = (is_copy(insn) && (copies->regs & bit(code_reg(op[1].reg)))) ||
+		     (is_reload(insn) && code_is_based(&op[1], copies->base, copies->disp));
+
+	if (op[0].type == X86_OP_MEM && op[0].access & CS_AC_WRITE &&
+	    code_is_based(&op[0], copies->base, copies->disp))
+		copies->base = CODE_NO_REG;
+	copies->regs &= ~written_by(code, insn);
+	if (gains)
+		copies->regs |= bit(code_reg(op[0].reg));
+}
+
+#define COPIES_BACK 12
+
+/* All that hold at @addr what @reg does, by copies made on the straight way there. */
+static struct copies copies_before(struct code *code, uint64_t addr, uint8_t reg)
+{
+	struct copies copies = { .regs = bit(reg), .base = CODE_NO_REG };
+	uint32_t written = 0;
+
+	for (int i = 0; i < COPIES_BACK && !code_jump_to(code, addr, 0); i++) {
+		const cs_insn *insn;
+		const cs_x86_op *op;
+		uint32_t to;
+
+		addr = code_previous(code, addr);
+		insn = addr ? code_at(code, addr) : NULL;
+		if (!insn || code_is_jump(insn) || code_ends(insn))
+			break;
+		op = insn->detail->x86.operands;
+		to = op[0].type == X86_OP_REG ? bit(code_reg(op[0].reg)) : 0;
+		if (is_copy(insn)) {
+			uint32_t both = to | bit(code_reg(op[1].reg));
+
+			if ((both & copies.regs) && !(both & written))
+				copies.regs |= both;
+		} else if (is_reload(insn) && (to & copies.regs) && !(to & written)) {
+			copies.base = code_reg(op[1].mem.base);
+			copies.disp = op[1].mem.disp;
+		}
+		written |= written_by(code, insn);
+	}
+	return copies;
 }
 
 #define PATHS_MAX 24
@@ -32,14 +104,14 @@ static uint32_t aliases_after(struct code *code, const cs_insn *insn, uint32_t a
 
 struct path {
 	uint64_t addr;
-	uint32_t aliases;
+	struct copies copies;
 };
 
 /*
  * `*(block *)p = pool->freeblock` or `pool->freeblock = p` (Objects/obmalloc.c, pymalloc_free):
  * what only a free does.
  */
-static bool links(const cs_insn *insn, uint32_t aliases, int64_t freeblock)
+static bool links(const cs_insn *insn, uint32_t regs, int64_t freeblock)
 {
 	const cs_x86_op *op = insn->detail->x86.operands;
 	uint8_t base;
@@ -50,8 +122,8 @@ static bool links(const cs_insn *insn, uint32_t aliases, int64_t freeblock)
 	base = code_reg(op[0].mem.base);
 	if (base == CODE_NO_REG || base == REG_RSP)
 		return false;
-	return (op[0].mem.disp == 0 && (aliases & (1u << base))) ||
-	       (op[0].mem.disp == freeblock && (aliases & (1u << code_reg(op[1].reg))));
+	return (op[0].mem.disp == 0 && (regs & bit(base))) ||
+	       (op[0].mem.disp == freeblock && (regs & bit(code_reg(op[1].reg))));
 }
 
 /*
@@ -62,7 +134,7 @@ static bool links(const cs_insn *insn, uint32_t aliases, int64_t freeblock)
 static bool links_block(struct code *code, const struct layout *layout, uint64_t addr,
 			struct site *site)
 {
-	struct path paths[PATHS_MAX] = { { addr, 1u << site->reg } };
+	struct path paths[PATHS_MAX] = { { addr, copies_before(code, site->vaddr, site->reg) } };
 	size_t count = 1, found = 0;
 	int steps = 0;
 
@@ -70,17 +142,16 @@ static bool links_block(struct code *code, const struct layout *layout, uint64_t
 		struct path p = paths[--count];
 		const cs_insn *insn = code_at(code, p.addr);
 
-		for (int i = 0; insn && i < 40 && p.aliases;
-		     i++, steps++, insn = match_follow(code, insn)) {
-			bool ends = links(insn, p.aliases, layout->pool_freeblock);
+		for (int i = 0; insn && i < 40; i++, steps++, insn = match_follow(code, insn)) {
+			bool ends = links(insn, p.copies.regs, layout->pool_freeblock);
 
 			if (ends && found < SITE_LINKS_MAX)
 				site->links[found++] = insn->address;
 			if (ends || insn->id == X86_INS_CALL || code_ends(insn))
 				break;
-			p.aliases = aliases_after(code, insn, p.aliases);
+			copies_after(code, insn, &p.copies);
 			if (code_is_jcc(insn) && count < PATHS_MAX)
-				paths[count++] = (struct path){ code_target(insn), p.aliases };
+				paths[count++] = (struct path){ code_target(insn), p.copies };
 		}
 	}
 	return found > 0;
@@ -217,6 +288,23 @@ static bool looks_like_store(const uint8_t *b, uint8_t disp)
 	return (b[2] & 7) == 4 ? b[3] == 0x24 && b[4] == disp : b[3] == disp;
 }
 
+/* `pool->ref.count`, 4 bytes, within the next instructions: 3.8 counts behind the branch. */
+static bool counts_soon(struct code *code, const struct layout *layout, uint64_t addr, uint8_t pool)
+{
+	for (int i = 0; i < 4; i++) {
+		const cs_insn *insn = code_at(code, addr);
+
+		if (!insn || code_ends(insn) || code_writes(code, insn, pool))
+			return false;
+		for (uint8_t k = 0; k < insn->detail->x86.op_count; k++)
+			if (insn->detail->x86.operands[k].size == 4 &&
+			    code_is_based(&insn->detail->x86.operands[k], pool, layout->pool_count))
+				return true;
+		addr += insn->size;
+	}
+	return false;
+}
+
 /*
  * From `y = pool->freeblock` over `*p = y`, `pool->freeblock = p` to the branch on y. At that
  * branch the first word of the block is already overwritten.
@@ -233,7 +321,7 @@ static bool match_push(struct code *code, const struct layout *layout, uint64_t 
 	pool = code_reg(insn->detail->x86.operands[1].mem.base);
 	if (pool == CODE_NO_REG || !match_loads(insn, pool, layout->pool_freeblock, &last))
 		return false;
-	*site = (struct site){ .role = SITE_FREE, .size_reg = CODE_NO_REG, .flags = SITE_LINKED };
+	*site = (struct site){ .role = SITE_FREE, .flags = SITE_LINKED, .size_reg = CODE_NO_REG };
 	for (int i = 0; i < 12; i++) {
 		const cs_x86_op *op;
 		struct site test = { 0 };
@@ -251,6 +339,8 @@ static bool match_push(struct code *code, const struct layout *layout, uint64_t 
 			else if (code_reg(op[1].reg) == last && op[0].mem.disp == 0)
 				linked = code_reg(op[0].mem.base);
 		}
+		if (block != CODE_NO_REG && code_writes(code, insn, block))
+			site->rejected = "the register of the block is not kept";
 		for (uint8_t k = 0; k < insn->detail->x86.op_count; k++)
 			counted |= code_is_based(&op[k], pool, layout->pool_count) &&
 				   op[k].size == 4;
@@ -258,8 +348,8 @@ static bool match_push(struct code *code, const struct layout *layout, uint64_t 
 	}
 	site->vaddr = insn->address;
 	site->reg = block;
-	return match_jumps_on_zero(insn) && tested && counted && block != CODE_NO_REG &&
-	       block == linked;
+	return match_jumps_on_zero(insn) && tested && block != CODE_NO_REG && block == linked &&
+	       (counted || counts_soon(code, layout, insn->address + insn->size, pool));
 }
 
 static bool is_linked_already(const struct sites *sites, uint64_t from, uint64_t to)

@@ -43,7 +43,6 @@ bool match_looks_like_load(const uint8_t *b, uint8_t disp)
 	return (b[2] & 7) == 4 ? b[3] == 0x24 && b[4] == disp : b[3] == disp;
 }
 
-/* `test r, r` or `cmp qword [rsp + d], 0`. */
 bool match_tests_value(const cs_insn *insn, struct site *site)
 {
 	const cs_x86_op *op = insn->detail->x86.operands;
@@ -55,11 +54,11 @@ bool match_tests_value(const cs_insn *insn, struct site *site)
 	}
 	if (insn->id != X86_INS_CMP || op[1].type != X86_OP_IMM || op[1].imm ||
 	    op[0].type != X86_OP_MEM || op[0].size != 8 || op[0].mem.index != X86_REG_INVALID ||
-	    code_reg(op[0].mem.base) == CODE_NO_REG || op[0].mem.disp < 0 ||
-	    op[0].mem.disp > UINT16_MAX)
+	    code_reg(op[0].mem.base) == CODE_NO_REG || op[0].mem.disp < INT16_MIN ||
+	    op[0].mem.disp > INT16_MAX)
 		return false;
 	site->reg = code_reg(op[0].mem.base);
-	site->disp = (uint16_t)op[0].mem.disp;
+	site->disp = (int16_t)op[0].mem.disp;
 	site->flags |= SITE_IN_MEMORY;
 	return true;
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "probe/frees.h"
+#include "probe/openings.h"
 
 #include <errno.h>
 
@@ -16,6 +17,7 @@ void plan_free(struct plan *plan)
 	if (!plan)
 		return;
 	sites_clear(&plan->sites);
+	sites_clear(&plan->fresh);
 	free(plan->image_path);
 	free(plan->libc_path);
 	free(plan);
@@ -152,6 +154,30 @@ static int plan_entries(const struct plan_source *source, struct code *code, str
 	return 0;
 }
 
+/* Where pools are opened. @entry: the function that does it, 0: each copy of malloc does it itself.
+ */
+static int plan_fresh(const struct plan_source *source, struct code *code, uint64_t entry,
+		      struct plan *plan, struct error *err)
+{
+	struct site site = { .role = SITE_FRESH };
+	int r;
+
+	if (entry) {
+		r = sites_find_entry(code, entry, CODE_NO_REG, true, &site);
+		return r ? r : sites_add(&plan->fresh, &site);
+	}
+	r = openings_find(code, source->layout, &plan->fresh);
+	if (r)
+		return r;
+	for (size_t i = 0; i < plan->fresh.count; i++)
+		if (plan->fresh.list[i].rejected)
+			return unsupported(err, "a place where pools are opened cannot be probed "
+						"(use --events off)");
+	return plan->fresh.count ? 0
+				 : unsupported(err, "the place where pools are opened was not "
+						    "recognised (use --events off)");
+}
+
 static int plan_sites(const struct plan_source *source, struct code *code, struct plan *plan,
 		      struct error *err)
 {
@@ -165,10 +191,10 @@ static int plan_sites(const struct plan_source *source, struct code *code, struc
 	if (!elf_find_function(source->py->image, plan->allocator.inner.malloc - source->py->bias,
 			       &fn))
 		return unsupported(err, "the allocator has no unwind information");
-	r = sites_find_counter(code, &fn, &plan->counter);
+	r = large_find_counter(code, &fn, &plan->sites, &plan->counter);
 	if (r)
 		return unsupported(err, "the counter of large blocks was not recognised");
-	r = sites_find_large(code, &plan->counter, &plan->sites);
+	r = large_find(code, &plan->counter, &plan->sites);
 	if (r)
 		return r;
 	r = frees_find_lookups(code, source->layout, &plan->sites);
@@ -182,11 +208,7 @@ static int plan_sites(const struct plan_source *source, struct code *code, struc
 		r = frees_find_pushes(code, source->layout, but, &plan->sites);
 	if (r)
 		return r;
-	if (!fresh)
-		return unsupported(
-			err, "no function of its own opens pools, as in 3.8 (use --events off)");
-	plan->fresh.role = SITE_FRESH;
-	return sites_find_entry(code, fresh, CODE_NO_REG, true, &plan->fresh);
+	return plan_fresh(source, code, fresh, plan, err);
 }
 
 static int plan_fill(const struct plan_source *source, struct plan *plan, struct error *err)
@@ -248,6 +270,7 @@ const char *plan_role_name(enum site_role role)
 		[SITE_FREE] = "free",
 		[SITE_REALLOC] = "reallocation",
 		[SITE_FRESH] = "pool opened",
+		[SITE_OPENING] = "pool opened",
 		[SITE_LIBC_REALLOC] = "large reallocation",
 		[SITE_LIBC_REALLOC_END] = "large reallocation, end",
 	};

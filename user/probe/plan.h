@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "layout/layout.h"
 #include "probe/allocator.h"
+#include "probe/large.h"
 #include "probe/sites.h"
 #include "target/memory.h"
 #include "target/process.h"
@@ -21,9 +22,9 @@
 struct plan {
 	struct allocator allocator;
 	struct sites sites;  /* in the interpreter; those with .rejected are not attached */
-	struct site fresh;   /* the function that opens a pool; vaddr 0: none (3.8) */
+	struct sites fresh;  /* where pools are opened: SITE_FRESH, or some SITE_OPENING (3.8) */
 	struct site realloc; /* libc's realloc, in libc_path; vaddr 0: not found */
-	struct sites_counter counter;
+	struct large_counter counter;
 	char *image_path; /* a path in our namespace to the interpreter's file */
 	char *libc_path;  /* the same for the file that holds libc's realloc; NULL where that is not
 			     found */

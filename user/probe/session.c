@@ -193,17 +193,18 @@ static int attach_checks(struct session *session)
 
 static int attach_fresh(struct session *session, struct links *links)
 {
-	struct batch batch = { .count = 1 };
+	const struct sites *fresh = &session->plan->fresh;
+	_cleanup_free_ struct batch *batch = calloc(1, sizeof(*batch));
 
-	batch.offsets[0] = session->plan->fresh.offset;
-	batch.cookies[0] =
-		((union site_word){
-			 .c = { .site = FRESH_SITE, .role = SITE_FRESH, .reg = SITE_NO_REG } })
-			.word;
+	if (!batch)
+		return -ENOMEM;
+	for (size_t i = 0; i < fresh->count; i++)
+		batch_add(batch, fresh->list[i].offset, site_cookie(&fresh->list[i], FRESH_SITE));
 	return batch_attach(session, links, session->bpf->progs.on_fresh,
 			    &(struct links_target){ .path = session->plan->image_path,
-						    .is_return = true },
-			    &batch);
+						    .is_return = fresh->list[0].role ==
+								 SITE_FRESH },
+			    batch);
 }
 
 static int attach_realloc(struct session *session, bool is_return)
@@ -296,7 +297,9 @@ int session_sweep(struct session *session)
 	if (session->options.link == SESSION_LINK_PERF || !session->attached)
 		return 0;
 	batch_add_sites(batch, plan);
-	batch_add(batch, plan->fresh.offset, (struct site_cookie){ .role = SITE_EMPTY });
+	for (size_t i = 0; i < plan->fresh.count; i++)
+		batch_add(batch, plan->fresh.list[i].offset,
+			  (struct site_cookie){ .role = SITE_EMPTY });
 	r = batch_attach(session, &links, session->bpf->progs.on_empty,
 			 &(struct links_target){ .path = plan->image_path }, batch);
 	if (!r && plan->realloc.vaddr)

@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* Instructions between the branch on a result and the counter. */
-#define LOADS_MAX 3
 #define REG_RSP 4
 
 int sites_add(struct sites *sites, const struct site *site)
@@ -268,144 +266,6 @@ int sites_find_pools(struct code *code, const struct layout *layout, struct site
 	return 0;
 }
 
-/* `add qword [counter], 1` or `inc`. */
-static bool counts_up(const cs_insn *insn)
-{
-	const cs_x86_op *op = insn->detail->x86.operands;
-
-	if (!insn->detail->x86.op_count || op[0].type != X86_OP_MEM || op[0].size != 8)
-		return false;
-	return insn->id == X86_INS_INC ||
-	       (insn->id == X86_INS_ADD && op[1].type == X86_OP_IMM && op[1].imm == 1);
-}
-
-static bool branches_to(const cs_insn *jcc, uint64_t addr)
-{
-	return jcc && match_jumps_on_zero(jcc) && match_branch(jcc, false) == addr;
-}
-
-/*
- * The branch that leads to @addr and nowhere in between: right in front of it, from elsewhere, or
- * some loads before it (GCC 16 puts spilled registers back first), where nothing else jumps in.
- */
-static uint64_t branch_before(struct code *code, uint64_t addr)
-{
-	uint64_t at = addr, before = code_previous(code, addr), jump;
-
-	if (before && branches_to(code_at(code, before), addr))
-		return before;
-	jump = code_jump_to(code, addr);
-	if (jump)
-		return branches_to(code_at(code, jump), addr) ? jump : 0;
-	for (int i = 0; i < LOADS_MAX && before; i++) {
-		const cs_insn *insn = code_at(code, before);
-
-		if (branches_to(insn, at))
-			return before;
-		if (!insn || insn->id != X86_INS_MOV || code_jump_to(code, before))
-			return 0;
-		at = before;
-		before = code_previous(code, at);
-	}
-	return before && branches_to(code_at(code, before), at) ? before : 0;
-}
-
-/* The branch on the result of libc that leads to the counter at @addr. */
-static bool match_large(struct code *code, uint64_t addr, struct site *site)
-{
-	uint64_t at = branch_before(code, addr);
-
-	*site = (struct site){
-		.role = SITE_LARGE, .vaddr = addr, .reg = CODE_NO_REG, .size_reg = CODE_NO_REG
-	};
-	if (!at)
-		return false;
-	site->vaddr = at;
-	for (int i = 0; i < 4; i++) {
-		const cs_insn *insn;
-
-		at = code_previous(code, at);
-		insn = at ? code_at(code, at) : NULL;
-		if (!insn || insn->id == X86_INS_CALL || code_ends(insn))
-			return false;
-		if (match_tests_value(insn, site))
-			return true;
-		if (match_sets_flags(insn))
-			return false;
-	}
-	return false;
-}
-
-int sites_find_counter(struct code *code, const struct elf_function *malloc_fn,
-		       struct sites_counter *ret)
-{
-	const cs_insn *insn = code_at(code, malloc_fn->start);
-
-	for (; insn && insn->address < malloc_fn->end;
-	     insn = code_at(code, insn->address + insn->size)) {
-		uint64_t addr = insn->address;
-		struct sites_counter counter = { 0 };
-		struct site site;
-
-		if (!counts_up(insn))
-			continue;
-		counter.address = code_fixed_address(insn, &insn->detail->x86.operands[0]);
-		counter.disp = counter.address ? 0 : insn->detail->x86.operands[0].mem.disp;
-		if (!match_large(code, addr, &site)) {
-			insn = code_at(code, addr);
-			continue;
-		}
-		*ret = counter;
-		return 0;
-	}
-	return -ENOENT;
-}
-
-/* The bytes of `add qword [..], imm8` and `inc qword [..]`, REX.W in front. */
-static bool looks_like_count(const uint8_t *b)
-{
-	return (b[0] & 0xf8) == 0x48 && (b[1] == 0x83 || b[1] == 0xff) && ((b[2] >> 3) & 7) == 0 &&
-	       b[2] >> 6 != 3;
-}
-
-static bool is_counter(const cs_insn *insn, const struct sites_counter *counter)
-{
-	const cs_x86_op *op = &insn->detail->x86.operands[0];
-
-	if (!counts_up(insn))
-		return false;
-	if (counter->address)
-		return code_fixed_address(insn, op) == counter->address;
-	return op->mem.base != X86_REG_RIP && op->mem.base != X86_REG_RSP &&
-	       op->mem.base != X86_REG_INVALID && op->mem.index == X86_REG_INVALID &&
-	       op->mem.disp == counter->disp;
-}
-
-int sites_find_large(struct code *code, const struct sites_counter *counter, struct sites *sites)
-{
-	uint64_t base;
-	size_t size;
-	const uint8_t *text = code_text(code, &base, &size);
-
-	for (size_t i = 0; i + 16 < size; i++) {
-		const cs_insn *insn;
-		struct site site;
-		int r;
-
-		if (!looks_like_count(text + i))
-			continue;
-		insn = code_at(code, base + i);
-		if (!insn || !is_counter(insn, counter) || !code_is_boundary(code, base + i))
-			continue;
-		if (!match_large(code, base + i, &site))
-			site.rejected = "no test of a result in front of the counter";
-		r = add_described(code, sites, &site);
-		if (r)
-			return r;
-	}
-	return 0;
-}
-
 /* Does any jump of the function around @entry lead into (entry, addr]? Then it may run more than
  * once. */
 static bool is_entered_late(struct code *code, uint64_t entry, uint64_t addr)
@@ -415,7 +275,7 @@ static bool is_entered_late(struct code *code, uint64_t entry, uint64_t addr)
 	while (insn && insn->address < addr) {
 		uint64_t next = insn->address + insn->size;
 
-		if (code_jump_to(code, next))
+		if (code_jump_to(code, next, 0))
 			return true;
 		insn = code_at(code, next);
 	}

@@ -37,7 +37,7 @@ struct site {
 	uint8_t reg;	  /* what the role says; CODE_NO_REG: none */
 	uint8_t size_reg; /* LARGE: bytes asked for; CODE_NO_REG: not known there */
 	uint8_t flags;	  /* SITE_IN_MEMORY, SITE_LINKED */
-	uint16_t disp;
+	int16_t disp;
 	uint64_t check_vaddr; /* POOL, BLOCK: where check_reg holds the block that is handed out; 0:
 				 not found */
 	uint8_t check_reg;
@@ -60,25 +60,10 @@ void sites_describe(struct code *code, struct site *site);
 
 /*
  * All places where a pool is asked whether it is the empty ring. *fresh: the function that most of
- * them call when it is (allocate_from_new_pool), 0 where none is called (3.8).
+ * them call when it is (allocate_from_new_pool), 0 where none is called (3.8; see openings.h).
  */
 int sites_find_pools(struct code *code, const struct layout *layout, struct sites *sites,
 		     uint64_t *fresh);
-
-/* How the counter of large blocks is addressed: a fixed address, or a displacement from some
- * register. */
-struct sites_counter {
-	uint64_t address; /* 0: not fixed */
-	int64_t disp;
-};
-
-/* Reads it out of the function [start, end) that is the allocator's malloc. -ENOENT where there is
- * none. */
-int sites_find_counter(struct code *code, const struct elf_function *malloc_fn,
-		       struct sites_counter *ret);
-
-/* All places where that counter is about to go up, and the result of libc is in a register. */
-int sites_find_large(struct code *code, const struct sites_counter *counter, struct sites *sites);
 
 /*
  * The cheapest instruction near the entry of a function that every call executes exactly once with
