@@ -343,6 +343,11 @@ def patch_version(interpreter, file):
     file.write_bytes(image)
 
 
+def listed(pymemtop, pid):
+    (row,) = [p for p in pymemtop.json("ps", "--format", "json")["processes"] if p["pid"] == pid]
+    return row
+
+
 def test_newer_than_known_is_refused(pymemtop, interpreter, tmp_path):
     if interpreter.root:
         pytest.skip("files of another root stay where they are")
@@ -352,15 +357,16 @@ def test_newer_than_known_is_refused(pymemtop, interpreter, tmp_path):
         if str(file) not in pathlib.Path(f"/proc/{target.pid}/maps").read_text():
             pytest.skip("its library is where the program says, not where the environment does")
         done = pymemtop.run("snapshot", target.pid)
-        listed = pymemtop.json("ps", "--format", "json")
+        row = listed(pymemtop, target.pid)
     assert done.returncode == 5 and not done.stdout
     assert done.stderr.count("\n") == 1
     if (3, 11) <= interpreter.version_info < (3, 13):  # one that is later would have debug offsets
-        assert "contradicts itself" in done.stderr
+        why = "contradicts itself"
     else:
-        assert NEWER in done.stderr and "send us" in done.stderr
-        (row,) = [p for p in listed["processes"] if p["pid"] == target.pid]
-        assert not row["supported"] and NEWER in row["reason"]
+        why = NEWER
+        assert "send us" in done.stderr
+    assert why in done.stderr
+    assert not row["supported"] and why in row["reason"]
 
 
 LIAR = f"""
@@ -381,8 +387,10 @@ def test_contradicting_version_is_refused(pymemtop, interpreter):
         pytest.skip("says its version in one place only")
     with Target(interpreter, LIAR % ("_PyRuntime", 8, 8, 0x03_63_01_F0)) as target:
         done = pymemtop.run("snapshot", target.pid)
+        row = listed(pymemtop, target.pid)
     assert done.returncode == 5 and not done.stdout
     assert "contradicts itself" in done.stderr and done.stderr.count("\n") == 1
+    assert not row["supported"] and "contradicts itself" in row["reason"]
 
 
 def test_contradicting_layout_is_refused(pymemtop, interpreter):

@@ -97,7 +97,7 @@ static int check_interpreter(const char *path)
 	print_message("%s: says %08x; found %08x by %s\n", path, hex, py ? py->hex : 0,
 		      py ? python_evidence_name(py->evidence) : err.text);
 	if (hex < PYTHON_HEX(3, 7, 0)) {
-		assert_int_equal(r, -ENOEXEC);
+		assert_int_equal(r, -ENOTSUP);
 		assert_int_equal(err.exit_code, EXIT_UNSUPPORTED);
 		assert_non_null(strstr(err.text, "older than 3.7"));
 		child_stop(&child);

@@ -59,29 +59,48 @@ static int set_text(char **ret, const char *text)
 	return *ret ? 0 : -ENOMEM;
 }
 
+static int add_process(struct ps_list *list, const struct options *opts, const struct process *proc,
+		       struct ps_entry **ret)
+{
+	int r = list_add(list, ret);
+
+	if (r)
+		return r;
+	(*ret)->pid = proc->pid;
+	(*ret)->rss_bytes = read_rss(proc);
+	return set_text(&(*ret)->cmdline, opts->full_cmdline ? proc->cmdline_full : proc->cmdline);
+}
+
 static int add_python(struct ps_list *list, const struct options *opts, const struct process *proc,
 		      const struct python *py, struct memory *mem)
 {
 	struct error why = { 0 };
 	const struct layout *layout = layout_find(py, &why);
 	struct ps_entry *entry;
-	int r = list_add(list, &entry);
+	int r = add_process(list, opts, proc, &entry);
 
 	if (r)
 		return r;
-	entry->pid = proc->pid;
 	entry->identified = true;
 	snprintf(entry->version, sizeof(entry->version), "%s", py->version);
 	entry->is_static = py->is_static;
 	entry->stripped = py->stripped;
 	entry->debug = py->debug;
 	entry->free_threaded = py->free_threaded;
-	entry->rss_bytes = read_rss(proc);
-	r = set_text(&entry->cmdline, opts->full_cmdline ? proc->cmdline_full : proc->cmdline);
-	if (!r && (!layout || layout_check(layout, py, mem, &why)))
-		r = set_text(&entry->reason,
-			     error_is_set(&why) ? why.text : "it could not be read");
-	return r;
+	if (!layout || layout_check(layout, py, mem, &why))
+		return set_text(&entry->reason,
+				error_is_set(&why) ? why.text : "it could not be read");
+	return 0;
+}
+
+/* A Python, but none of which a version can be told that we know. */
+static int add_unsupported(struct ps_list *list, const struct options *opts,
+			   const struct process *proc, const char *reason)
+{
+	struct ps_entry *entry;
+	int r = add_process(list, opts, proc, &entry);
+
+	return r ? r : set_text(&entry->reason, reason);
 }
 
 /* By its name a Python, but we may not look. */
@@ -120,6 +139,8 @@ static int look_at(struct ps_list *list, const struct options *opts, pid_t pid)
 		r = python_find(proc, mem, &py, &why);
 	if (!r)
 		return add_python(list, opts, proc, py, mem);
+	if (r == -ENOTSUP)
+		return add_unsupported(list, opts, proc, why.text);
 	if (r == -EPERM || r == -EACCES)
 		return add_hidden(list, pid,
 				  error_is_set(&why) ? why.text : "no permission; run as root");

@@ -245,7 +245,7 @@ static int not_python(const struct search *s, struct error *err)
 	if (s->refused || !process_is_alive(proc))
 		return fail(s, -EPERM, err);
 	if (s->foreign)
-		return error_set(err, ENOEXEC, EXIT_UNSUPPORTED,
+		return error_set(err, ENOTSUP, EXIT_UNSUPPORTED,
 				 "pid %d (%s) runs %s: not supported", proc->pid, proc->comm,
 				 s->foreign);
 	return error_set(err, ENOEXEC, EXIT_UNSUPPORTED,
@@ -260,7 +260,7 @@ static int no_version(const struct search *s, const struct python *py, int r, st
 	if ((r != -ENODATA && r != -EBADMSG) || !process_is_alive(proc))
 		return fail(s, r, err);
 	if (r == -EBADMSG)
-		return error_set(err, ENOEXEC, EXIT_UNSUPPORTED,
+		return error_set(err, ENOTSUP, EXIT_UNSUPPORTED,
 				 "pid %d (%s): what %s says of its Python version contradicts "
 				 "itself: not supported",
 				 proc->pid, proc->comm, py->path);
@@ -269,7 +269,7 @@ static int no_version(const struct search *s, const struct python *py, int r, st
 				 "pid %d (%s) has %s mapped, but no Python has started in it: try "
 				 "again later",
 				 proc->pid, proc->comm, py->path);
-	return error_set(err, ENOEXEC, EXIT_UNSUPPORTED,
+	return error_set(err, ENOTSUP, EXIT_UNSUPPORTED,
 			 "pid %d (%s): the Python version of %s cannot be told: not supported",
 			 proc->pid, proc->comm, py->path);
 }

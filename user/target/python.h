@@ -56,8 +56,9 @@ struct python {
 };
 
 /*
- * Finds the interpreter of @proc. -ENOEXEC with EXIT_UNSUPPORTED where it is not a Python ("pid 12
- * (bash) is not a Python: no mapped file exports _PyRuntime"), -EPERM, -ESRCH.
+ * Finds the interpreter of @proc. With EXIT_UNSUPPORTED: -ENOEXEC where it is not a Python ("pid 12
+ * (bash) is not a Python: no mapped file exports _PyRuntime"), -ENOTSUP where it is one but another
+ * than CPython, or of a version that cannot be told. -EPERM, -ESRCH.
  *
  * All mapped program files are candidates, those named like a Python first. With several _PyRuntime
  * mapped (a static python that has loaded a libpython, say), the one in use is taken: the one that
