@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The census against the limit and against what one would do inside the process, as ratios in one run.
 
-Usage: tests/bench/census.py build/tools/census_bench [--megabytes 10 100 1000] [--interpreter SUBSTRING]
-       [--modules DIR...]
+Usage: tests/bench/census.py build/tools/census_bench [--megabytes 10 100 1000] [--heap plain|lists|mixed]
+       [--interpreter SUBSTRING] [--modules DIR...] [--rivals MEGABYTES]
 
 For each heap: the bare copy of its pools, a census with one and two threads, and how much memory ours takes. For the
-last heap of up to 200 MB also, inside the target, gc.get_objects with sys.getsizeof and, where --modules has
+heap of --rivals also, inside the target, gc.get_objects with sys.getsizeof and, where --modules has
 them, pympler's muppy and guppy: how long they take, and the longest stall of a 1 ms ticker meanwhile.
 """
 
@@ -21,11 +21,23 @@ import interpreters  # noqa: E402
 from target import Target  # noqa: E402
 
 ROUNDS = 5
-BYTES_A_ROUND = 128  # about what [float(n)] and its number take, in every version
+# What one round of the loop makes, and about how many bytes that takes in every version: objects that hold nothing
+# but references, lists with buffers of their own, and a bit of everything.
+HEAPS = {
+    "plain": ("(float(n), n + 10**9)", 136),
+    "lists": ("[float(n)]", 136),
+    "mixed": ("Instance(n) if n % 3 == 0 else {'n': str(n)} if n % 3 == 1 else (n, 'text %d' % n)", 208),
+}
 
 PROGRAM = """
 import gc, sys, threading, time
-kept = [[float(n)] for n in range(int(sys.argv[1]))]
+class Instance:
+    def __init__(self, n):
+        self.number = n
+        self.half = n / 2
+gc.disable()
+kept = [MADE for n in range(int(sys.argv[1]))]
+gc.enable()
 
 def objects():
     return sum(map(sys.getsizeof, gc.get_objects()))
@@ -106,21 +118,23 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("tool")
     parser.add_argument("--megabytes", type=int, nargs="+", default=[10, 100, 1000])
-    parser.add_argument("--interpreter", default="3.11")
+    parser.add_argument("--heap", choices=HEAPS, default="lists")
+    parser.add_argument("--rivals", type=int, default=100)
+    parser.add_argument("--interpreter", default="3.11.7")
     parser.add_argument("--modules", nargs="*", default=[])
     options = parser.parse_args()
     chosen = [i for i in interpreters.discover() if options.interpreter in i.id]
     if not chosen:
         raise SystemExit(f"no interpreter matches {options.interpreter!r}")
-    rivals_at = max((m for m in options.megabytes if m <= 200), default=None)
+    made, size = HEAPS[options.heap]
     for interpreter in chosen:
-        print(interpreter.id)
+        print(interpreter.id, options.heap)
         for megabytes in options.megabytes:
-            count = megabytes * 1000000 // BYTES_A_ROUND
+            count = megabytes * 1000000 // size
             env = {"PYTHONPATH": ":".join(options.modules)}
-            with Target(interpreter, PROGRAM, count, env=env, timeout=900) as target:
+            with Target(interpreter, PROGRAM.replace("MADE", made), count, env=env, timeout=900) as target:
                 show_heap(megabytes, measure(options.tool, target))
-                if megabytes == rivals_at:
+                if megabytes == options.rivals:
                     show_rivals(options.tool, target)
 
 

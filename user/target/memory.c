@@ -110,27 +110,45 @@ static ssize_t live_read(struct memory *mem, uint64_t addr, void *buf, size_t le
 
 static ssize_t one_by_one(struct memory *mem, const struct memory_piece *pieces, size_t count);
 
-static bool live_batch_touches(const struct memory *mem, const struct memory_piece *pieces,
-			       size_t count)
+/* How many pieces from the first on touch no file: one call reads them. */
+static size_t live_run(const struct memory *mem, const struct memory_piece *pieces, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		if (memory_files_touches(mem->files, pieces[i].addr, pieces[i].len))
-			return true;
-	return false;
+	size_t n = 0;
+
+	while (n < count &&
+	       !(mem->files && memory_files_touches(mem->files, pieces[n].addr, pieces[n].len)))
+		n++;
+	return n;
 }
 
-static ssize_t live_batch(struct memory *mem, const struct memory_piece *pieces, size_t count)
+static ssize_t live_read_run(struct memory *mem, const struct memory_piece *pieces, size_t count)
 {
 	struct iovec local[CALL_PIECES_MAX], remote[CALL_PIECES_MAX];
 
-	if (mem->files && live_batch_touches(mem, pieces, count))
-		return one_by_one(mem, pieces, count);
 	for (size_t i = 0; i < count; i++) {
 		local[i] = (struct iovec){ .iov_base = pieces[i].buf, .iov_len = pieces[i].len };
 		remote[i] = (struct iovec){ .iov_base = (void *)pieces[i].addr,
 					    .iov_len = pieces[i].len };
 	}
 	return live_readv(mem, local, remote, count);
+}
+
+static ssize_t live_batch(struct memory *mem, const struct memory_piece *pieces, size_t count)
+{
+	size_t done = 0, sum = 0, want = 0;
+
+	while (done < count && sum == want) {
+		size_t run = live_run(mem, pieces + done, count - done);
+		ssize_t n = run ? live_read_run(mem, pieces + done, run)
+				: one_by_one(mem, pieces + done, 1);
+
+		if (n < 0)
+			return n;
+		sum += (size_t)n;
+		for (size_t end = done + MAX(run, (size_t)1); done < end; done++)
+			want += pieces[done].len;
+	}
+	return (ssize_t)sum;
 }
 
 static const struct memory_ops live_ops = { .read = live_read, .batch = live_batch };
