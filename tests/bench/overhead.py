@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What being watched costs a program: its CPU time an iteration, as a ratio to the same process unwatched just before.
 
-Usage: tests/bench/overhead.py build/pymemtop --pyperformance DIR [--rounds 3] [--interpreter PATH] [--only NAME]...
+Usage: tests/bench/overhead.py build/pymemtop --pyperformance DIR [--rounds 3] [--limit 2%] [--interpreter PATH] [--only NAME]...
 DIR is a copy of https://github.com/python/pyperformance (its benchmarks that need nothing but the standard library
 are taken). Modes follow each other within one process, so that a slow moment of the machine meets them all. "again" is
 unwatched once more: what differs from 1 there is noise. Prints a table in Markdown.
@@ -66,9 +66,10 @@ class Bench:
     def watched(self, target, mode, seconds):
         """(CPU an iteration, the snapshot) while pymemtop watches."""
         with tempfile.NamedTemporaryFile() as output:
+            options = ["--events", mode, "--max-overhead", self.args.limit, "-d", f"{SETTLE + seconds}s"]
             watcher = subprocess.Popen(
-                [self.program, "snapshot", "-f", "-o", output.name, "--events", mode, "-d", f"{SETTLE + seconds}s",
-                 str(target.pid)], stderr=subprocess.DEVNULL
+                [self.program, "snapshot", "-f", "-o", output.name, *options, str(target.pid)],
+                stderr=subprocess.DEVNULL,
             )
             target.ask(f"run {SETTLE}")
             deadline = time.monotonic() + 30
@@ -153,6 +154,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--modes", default=" ".join(MODES))
+    parser.add_argument("--limit", default="2%", help="of the budget")
     parser.add_argument("--only", action="append")
     args = parser.parse_args()
     bench, rows = Bench(args), []

@@ -119,6 +119,20 @@ static void limit_is_kept(void **state)
 	}
 }
 
+/* Two hundred links of a tenth of a second each: where the target is busy, none is opened. */
+static void a_window_that_ends_too_slowly_never_begins(void **state)
+{
+	struct budget_config config = { .limit = 0.02, .price_ns = PRICE, .turn_ns = 20e9 };
+	struct budget budget;
+	uint64_t next = 0;
+
+	assert_int_equal(budget_init(&budget, &config, 0, 0), 0);
+	for (uint64_t now = 0; now < 60 * NSEC_PER_SEC; now += next)
+		assert_int_equal(budget_step(&budget, now, 0, &next), BUDGET_WAIT);
+	/* It was once: what is not known any more is tried again some day. */
+	assert_int_equal(budget_step(&budget, 6000 * NSEC_PER_SEC, 0, &next), BUDGET_OPEN);
+}
+
 static void quiet_target_is_traced_without_gaps(void **state)
 {
 	double rates[60];
@@ -218,6 +232,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(limit_is_kept),
+		cmocka_unit_test(a_window_that_ends_too_slowly_never_begins),
 		cmocka_unit_test(quiet_target_is_traced_without_gaps),
 		cmocka_unit_test(burst_closes_the_window),
 		cmocka_unit_test(most_of_a_limit_is_used),

@@ -20,8 +20,6 @@
 #define BATCH_RECORDS 20000
 /* A window that stays open is cut into samples of this length. */
 #define SAMPLE_NS (500 * NSEC_PER_MSEC)
-/* A first guess at opening or closing a window; the real one is measured each time. */
-#define TURN_GUESS_NS (30 * NSEC_PER_MSEC)
 
 _Static_assert(EVENTS_COUNT_MAX <= 16, "lost_by_cause has room");
 
@@ -427,7 +425,7 @@ int tracer_start(struct tracer *t, struct error *err)
 	struct budget_config config = {
 		.limit = t->options.max_overhead,
 		.price_ns = tracer_price(t),
-		.turn_ns = TURN_GUESS_NS,
+		.turn_ns = cost_turn_ns(&t->cost, t->plan->sites.count),
 	};
 	uint64_t clock;
 	int r = 0;

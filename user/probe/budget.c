@@ -11,6 +11,7 @@
 #define STEP_LEAST_NS 1000000ull
 #define STEP_MOST_NS 50000000ull
 #define LOAD_UNKNOWN 0.5
+#define LOAD_HALF_LIFE_NS 60e9
 #define SPARE 0.96 /* a window takes a little longer to close than foreseen */
 #define SLOT_NS (BUDGET_SPAN_NS / (BUDGET_SLOTS - 1))
 
@@ -81,6 +82,9 @@ static void budget_account(struct budget *b, uint64_t now_ns, uint64_t hits)
 		b->open_ns += (uint64_t)elapsed;
 		if (elapsed > 0)
 			b->load = MIN(0.7 * b->load + 0.3 * cost / elapsed, 1.0);
+	} else {
+		/* What was seen last counts for less and less. */
+		b->load /= 1 + elapsed / LOAD_HALF_LIFE_NS;
 	}
 	b->last_ns = MAX(now_ns, b->last_ns);
 	b->last_hits = hits;
@@ -110,6 +114,11 @@ enum budget_action budget_step(struct budget *budget, uint64_t now_ns, uint64_t 
 	if (b->open) {
 		*next_ns = clamp_step(room - reserve);
 		return room <= reserve ? BUDGET_CLOSE : BUDGET_WAIT;
+	}
+	/* Its end alone could not be paid: many sites, each with a slow link of its own. */
+	if (reserve > b->capacity_ns) {
+		*next_ns = STEP_MOST_NS;
+		return BUDGET_WAIT;
 	}
 	/* Not at the first drop: a window costs its turns, so wait for one that is worth them. */
 	enough = MIN(2 * reserve + WINDOW_LEAST_NS + 0.5 * b->capacity_ns, b->capacity_ns * 0.95);

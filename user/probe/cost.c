@@ -13,6 +13,8 @@
 #include <stdio.h>
 
 #define ROUNDS 5
+/* A first guess at opening or closing a window of one link; the real one is measured each time. */
+#define TURN_GUESS_NS (30 * NSEC_PER_MSEC)
 #define ROUND_HITS 4000
 #define RING_RECORDS (1 << 15) /* holds what all rounds of one measurement write */
 
@@ -77,6 +79,7 @@ struct measurement {
 	struct ring ring;
 	enum session_link link;
 	uint64_t offset;
+	uint64_t close_ns;
 };
 
 static int attach(const struct measurement *m, struct links *links, const struct bpf_program *prog,
@@ -105,7 +108,9 @@ static int measure_one(struct measurement *m, const struct bpf_program *prog, en
 
 	if (!r)
 		*ret = MAX(pass_ns(block) - bare, 1.0);
+	m->close_ns = clock_monotonic();
 	links_clear(&links);
+	m->close_ns = clock_monotonic() - m->close_ns;
 	while (ring_next(&m->ring))
 		;
 	ring_release(&m->ring);
@@ -176,6 +181,7 @@ static int measure_all(struct measurement *m, struct cost *cost)
 	if (!r)
 		r = measure_threads(m, &cost->address_space_filter);
 	cost->link = m->link;
+	cost->close_ns = m->close_ns;
 	programs_free(m->bpf, &m->ring);
 	m->bpf = NULL;
 	return r;
@@ -203,4 +209,11 @@ int cost_measure(enum session_link link, struct cost *ret, struct error *err)
 				 "cannot probe ourselves: %s (see pymemtop doctor)", strerror(-r));
 	*ret = cost;
 	return 0;
+}
+
+/* Perf-event links are closed one after another, each with a grace period of its own. */
+uint64_t cost_turn_ns(const struct cost *cost, size_t sites)
+{
+	return cost->link == SESSION_LINK_PERF ? MAX(cost->close_ns * sites, TURN_GUESS_NS)
+					       : TURN_GUESS_NS;
 }

@@ -16,6 +16,7 @@ struct cost {
 	bool address_space_filter; /* a link for one process also sees its other threads (not so
 				      in 6.6 to 6.9) */
 	enum session_link link;	   /* with which it was measured */
+	uint64_t close_ns;	   /* what it took to close one link */
 };
 
 /*
@@ -23,3 +24,6 @@ struct cost {
  * -ENOTSUP as session_new(). @link: AUTO takes the best that works.
  */
 int cost_measure(enum session_link link, struct cost *ret, struct error *err);
+
+/* How long opening and closing a window with so many sites will take, before one was opened. */
+uint64_t cost_turn_ns(const struct cost *cost, size_t sites);

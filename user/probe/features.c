@@ -104,8 +104,8 @@ static const struct {
 	[FEATURE_UPROBE_PERF] = { "uprobe", true, try_perf,
 				  "a kernel built with CONFIG_UPROBE_EVENTS" },
 	[FEATURE_UPROBE_MULTI] = { "uprobe_multi", false, try_multi,
-				   "Linux 6.6 or later; without it other processes that run the "
-				   "same Python are slowed too" },
+				   "Linux 6.6 or later; without it each probe comes and goes by "
+				   "itself, and windows are rarer" },
 	[FEATURE_UPROBE_THREADS] = { "uprobe_multi for threads", false, try_threads,
 				     "Linux 6.10 or later; without it perf-event links are used" },
 };

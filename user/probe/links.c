@@ -80,8 +80,8 @@ int links_add_perf(struct links *links, const struct bpf_program *prog,
 	for (size_t i = 0; i < count; i++) {
 		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = cookies[i],
 			    .retprobe = target->is_return);
-		struct bpf_link *link =
-			bpf_program__attach_uprobe_opts(prog, -1, target->path, offsets[i], &opts);
+		struct bpf_link *link = bpf_program__attach_uprobe_opts(
+			prog, target->pid ? target->pid : -1, target->path, offsets[i], &opts);
 
 		if (!link)
 			return -errno;

@@ -36,8 +36,9 @@ int links_add_multi(struct links *links, const struct bpf_program *prog,
 		    const struct links_target *target, const uint64_t *offsets,
 		    const uint64_t *cookies, size_t count);
 
-/* The same with one perf event each: for kernels before 6.6; they fire in every process that maps
- * the file. */
+/* The same with one perf event each: for kernels before 6.6. Its process is that of the target: the
+ * kernel then keeps the breakpoints to that address space, and its program runs in all threads
+ * there (kernel/trace/trace_uprobe.c, uprobe_perf_filter()). */
 int links_add_perf(struct links *links, const struct bpf_program *prog,
 		   const struct links_target *target, const uint64_t *offsets,
 		   const uint64_t *cookies, size_t count);

@@ -127,10 +127,10 @@ static int batch_attach(struct session *session, struct links *links,
 {
 	struct links_target target = *where;
 
+	target.pid = session->options.pid;
 	if (session->options.link == SESSION_LINK_PERF)
 		return links_add_perf(links, prog, &target, batch->offsets, batch->cookies,
 				      batch->count);
-	target.pid = session->options.pid;
 	return links_add_multi(links, prog, &target, batch->offsets, batch->cookies, batch->count);
 }
 

@@ -24,7 +24,8 @@ enum session_link {
 	SESSION_LINK_AUTO,  /* uprobe_multi where the kernel has it */
 	SESSION_LINK_MULTI, /* one link for all sites, for the target's address space alone (6.6+)
 			     */
-	SESSION_LINK_PERF, /* one perf event a site, for every process that maps the file (5.15+) */
+	SESSION_LINK_PERF,  /* one perf event a site, for the address space too (5.15+): slow to
+			       close */
 };
 
 struct session_options {
@@ -70,8 +71,8 @@ bool session_is_attached(const struct session *session);
  * A forked child starts with the breakpoints of its parent. No program runs in it, but each costs
  * it as much as one that does (the kernel takes a breakpoint away only when a consumer leaves:
  * kernel/events/uprobes.c, register_for_each_vma()). This lets one come and go at every site of the
- * open window, which frees all children that there are. With perf-event links every process pays
- * anyway: nothing is done.
+ * open window, which frees all children that there are. With perf-event links the kernel does so
+ * where a child first hits one: nothing is done.
  */
 int session_sweep(struct session *session);
 
