@@ -98,6 +98,40 @@ def test_no_byte_of_the_target_changes(pymemtop, interpreter):
     assert row and row["inuse_objects"] == 5000
 
 
+def private(pid):
+    """Bytes that no other process maps."""
+    rollup = proc(pid, "smaps_rollup").read_text()
+    return sum(1024 * int(kib) for kib in re.findall(r"^Private_\w+: +(\d+) kB", rollup, re.M))
+
+
+FORKED = """
+import gc, os, sys
+class Kept: pass
+kept = [Kept() for _ in range(100_000)]
+gc.freeze()
+lasting, end = os.pipe()
+if not os.fork():
+    os.close(end)
+    os.read(lasting, 1)
+    os._exit(0)
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_what_workers_share_stays_shared(pymemtop):
+    """Reading with process_vm_readv() would give each worker a copy of its own of all that it is read of."""
+    for interpreter in few[:1]:
+        with Target(interpreter, FORKED) as target:
+            (child,) = proc(target.pid, f"task/{target.pid}/children").read_text().split()
+            wait_asleep(child)
+            for pid in (child, target.pid):
+                before = private(pid)
+                snapshot = pymemtop.json("snapshot", pid)
+                assert snapshot["memory"]["python_inuse_bytes"] > 5e6
+                assert private(pid) < before + 2**20
+
+
 def longest_gap(target, command):
     target.ask("forget")
     for _ in range(3):

@@ -292,3 +292,29 @@ sys.stdin.readline()
             terminal.wait(lambda rows: sum(bool(re.match(r" +\d+ .*python", row)) for row in rows) == 3)
             terminal.press("l")
             terminal.wait(" 300 ")
+
+
+def test_service_in_batch(pymemtop, can_attach, release):
+    """A line for each process; what they share is in the sum once."""
+    source = """
+import gc, os, sys
+class Job: pass
+shared = [Job() for _ in range(100_000)]
+gc.freeze()
+lasting, end = os.pipe()
+for n in range(3):
+    if not os.fork(): os.close(end); os.read(lasting, 1); os._exit(0)
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+    with Target(release, source) as target:
+        children = pathlib.Path(f"/proc/{target.pid}/task/{target.pid}/children").read_text().split()
+        done = pymemtop.run("top", "-b", "-s", "--events", "off", "-d", "100ms", "-n", "5", target.pid)
+        assert done.returncode == 0, done.stderr
+        lines = {pid: re.search(rf"^ *{pid} +([\d.]+) MiB +([\d.]+) MiB .*python", done.stdout, re.M)
+                 for pid in (str(target.pid), *children)}
+        assert len(lines) == 4 and all(lines.values()), done.stdout
+        whole, shares = (sum(float(line[n]) for line in lines.values()) for n in (1, 2))
+        assert shares < 0.7 * whole
+        assert float(re.search(r"Memory +([\d.]+) MiB PSS", done.stdout)[1]) == pytest.approx(shares, abs=0.4)
+        assert re.search(r"__main__\.Job +400,000", done.stdout)

@@ -30,7 +30,7 @@ static void written_pages_count_and_read_ones_do_not(void **state)
 		at[i * 4096] = 1;
 	for (size_t i = 100; i < 120; i++)
 		sum = (uint8_t)(sum + at[i * 4096]);
-	assert_int_equal(resident_measure(&census, &maps, &smaps, fd, &resident), 0);
+	assert_int_equal(resident_measure(&census, &maps, &smaps, fd, false, &resident), 0);
 	/* Frame numbers, by which the zero page is told, are shown to root alone. */
 	if (geteuid())
 		assert_in_range(resident.arena_bytes, 10 * 4096, 30 * 4096);
@@ -62,7 +62,7 @@ static void kinds_of_mappings_are_told_apart(void **state)
 
 	assert_int_equal(maps_parse(maps_text, sizeof(maps_text) - 1, &maps), 0);
 	assert_int_equal(smaps_parse(smaps_text, sizeof(smaps_text) - 1, &smaps), 0);
-	assert_int_equal(resident_measure(&census, maps, smaps, fd, &resident), 0);
+	assert_int_equal(resident_measure(&census, maps, smaps, fd, false, &resident), 0);
 	assert_int_equal(resident.file_bytes, 4096);
 	assert_int_equal(resident.stack_bytes,
 			 20 * KiB); /* the main one, and one behind a guard page */
@@ -70,6 +70,36 @@ static void kinds_of_mappings_are_told_apart(void **state)
 	assert_int_equal(resident.private_bytes, 12 * KiB);
 	assert_int_equal(resident.swap_bytes, 8 * KiB);
 	assert_int_equal(resident.rss_bytes, 28 * KiB);
+}
+
+/* Half of each page is somebody else's. */
+static void shares_are_counted_where_asked(void **state)
+{
+	static const struct layout layout = { .arena_size = MAPPED };
+	uint8_t *at =
+		mmap(NULL, MAPPED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct arena arena = { .address = (uint64_t)(uintptr_t)at };
+	struct census census = { .layout = &layout, .arenas = { &arena, 1 } };
+	struct smaps_entry entry = { .start = arena.address,
+				     .end = arena.address + MAPPED,
+				     .rss_bytes = MAPPED,
+				     .pss_bytes = MAPPED / 2 };
+	struct smaps smaps = { &entry, 1, .rss_bytes = 3 * MiB, .pss_bytes = 2 * MiB };
+	_cleanup_close_ int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	struct maps maps = {};
+	struct resident r;
+
+	assert_true(at != MAP_FAILED);
+	memset(at, 1, MAPPED);
+	assert_int_equal(resident_measure(&census, &maps, &smaps, fd, true, &r), 0);
+	assert_int_equal(r.rss_bytes, 2 * MiB);
+	assert_int_equal(r.arena_bytes, MAPPED);
+	assert_true(r.arena_share == 0.5 && r.malloc_share == 1);
+	assert_int_equal(r.other_bytes, 2 * MiB - MAPPED / 2);
+	assert_int_equal(resident_measure(&census, &maps, &smaps, fd, false, &r), 0);
+	assert_int_equal(r.rss_bytes, 3 * MiB);
+	assert_true(r.arena_share == 1);
+	munmap(at, MAPPED);
 }
 
 static void without_a_page_map_nothing_is_said(void **state)
@@ -80,7 +110,7 @@ static void without_a_page_map_nothing_is_said(void **state)
 	struct smaps smaps = {};
 	struct resident resident;
 
-	assert_int_equal(resident_measure(&census, &maps, &smaps, -1, &resident), -EBADF);
+	assert_int_equal(resident_measure(&census, &maps, &smaps, -1, false, &resident), -EBADF);
 }
 
 int main(void)
@@ -88,6 +118,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(written_pages_count_and_read_ones_do_not),
 		cmocka_unit_test(kinds_of_mappings_are_told_apart),
+		cmocka_unit_test(shares_are_counted_where_asked),
 		cmocka_unit_test(without_a_page_map_nothing_is_said),
 	};
 

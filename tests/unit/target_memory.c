@@ -15,6 +15,7 @@
 
 #include "base/util.h"
 #include "target/memory.h"
+#include "target/smaps.h"
 
 #define PAGE 4096u
 
@@ -242,6 +243,51 @@ static void clones_count_for_themselves(void **state)
 	assert_int_equal(memory_read_u64(mem, 0x3000, &u64), -EFAULT);
 }
 
+/* Bytes of the mapping at @addr that process @pid has for itself. */
+static uint64_t private_bytes(pid_t pid, uint64_t addr)
+{
+	cleanup(process_freep) struct process *proc = NULL;
+	cleanup(smaps_freep) struct smaps *smaps = NULL;
+	struct error err = {};
+
+	assert_int_equal(process_open(pid, &proc, &err), 0);
+	assert_int_equal(smaps_read(proc, &smaps), 0);
+	for (size_t i = 0; i < smaps->count; i++)
+		if (smaps->list[i].start <= addr && addr < smaps->list[i].end)
+			return smaps->list[i].private_bytes;
+	fail_msg("no mapping at %llx", (unsigned long long)addr);
+	return 0;
+}
+
+static void what_fork_shares_stays_shared(void **state)
+{
+	/* Inaccessible pages around: it merges with nothing. */
+	unsigned char *p = mmap(NULL, 18 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	_cleanup_memory_ struct memory *mem = NULL, *copy = NULL;
+	unsigned char out[16 * PAGE];
+	pid_t child;
+
+	assert_true(p != MAP_FAILED);
+	p += PAGE;
+	assert_int_equal(mprotect(p, 16 * PAGE, PROT_READ | PROT_WRITE), 0);
+	memset(p, 'a', 16 * PAGE);
+	child = fork();
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(memory_live_new(child, &mem), 0);
+	assert_int_equal(memory_live_keep_shared(mem), 0);
+	assert_int_equal(memory_clone(mem, &copy), 0);
+	assert_int_equal(memory_read(mem, (uint64_t)p, out, 8 * PAGE), 0);
+	assert_int_equal(memory_read(copy, (uint64_t)p + 8 * PAGE, out + 8 * PAGE, 8 * PAGE), 0);
+	assert_memory_equal(out, p, sizeof(out));
+	assert_int_equal(private_bytes(child, (uint64_t)p), 0);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	munmap(p - PAGE, 18 * PAGE);
+}
+
 static void the_dead_are_no_process(void **state)
 {
 	_cleanup_memory_ struct memory *mem = NULL, *late = NULL;
@@ -334,6 +380,7 @@ int main(void)
 		cmocka_unit_test(live_batch_is_one_call),
 		cmocka_unit_test(live_batch_goes_on_behind_faults),
 		cmocka_unit_test(clones_count_for_themselves),
+		cmocka_unit_test(what_fork_shares_stays_shared),
 		cmocka_unit_test(the_dead_are_no_process),
 		cmocka_unit_test(falls_back_to_the_file),
 	};

@@ -15,6 +15,9 @@ static const char sample[] =
 	"VmFlags: rd ex mr mw me\n"
 	"7f0000000000-7f0000100000 rw-p 00000000 00:00 0 \n"
 	"Rss:                1024 kB\n"
+	"Pss:                1008 kB\n"
+	"Pss_Dirty:          1004 kB\n"
+	"Anonymous:          1024 kB\n"
 	"Private_Dirty:      1000 kB\n"
 	"Swap:                 24 kB\n";
 
@@ -31,6 +34,9 @@ static void sums_the_fields_of_each_mapping(void **state)
 	assert_int_equal(smaps->list[1].private_bytes, 1000 * KiB);
 	assert_int_equal(smaps->list[1].swap_bytes, 24 * KiB);
 	assert_int_equal(smaps->rss_bytes, 1424 * KiB);
+	assert_int_equal(smaps->list[1].pss_bytes, 1008 * KiB);
+	assert_int_equal(smaps->pss_bytes, 1008 * KiB);
+	assert_int_equal(smaps->forked_bytes, 24 * KiB);
 }
 
 static void fields_without_a_mapping_are_passed_over(void **state)

@@ -24,13 +24,15 @@ static void several(void **unused)
 	pic = state.shown;
 	pic->members = calloc(2, sizeof(*pic->members));
 	pic->members_count = 2;
-	pic->members[0] =
-		(struct picture_member){ 100, strdup("gunicorn"), false, 1 << 20, 1 << 19, 0, 5 };
-	pic->members[1] =
-		(struct picture_member){ 101, strdup("gunicorn"), true, 1 << 20, 1 << 19, 0, 5 };
+	pic->members[0] = (struct picture_member){
+		100, strdup("gunicorn"), false, 3 << 20, 1 << 20, 1 << 19, 0, 5
+	};
+	pic->members[1] = (struct picture_member){
+		101, strdup("gunicorn"), true, 3 << 20, 1 << 20, 1 << 19, 0, 5
+	};
 	state.screen = STATE_PROCESSES;
 	sample_draw(&state, 80, 24, true, &screen);
-	sample_has(&screen, "      100    1.0 MiB  512.0 KiB");
+	sample_has(&screen, "      100    3.0 MiB    1.0 MiB  512.0 KiB");
 	sample_has(&screen, "(ended) gunicorn");
 }
 

@@ -138,6 +138,27 @@ static void the_screen_fits(void **state)
 	assert_in_range(most, 1, 60);
 }
 
+static void processes_of_a_service_have_a_line_each(void **state)
+{
+	_cleanup_picture_ struct picture *pic = sample_picture();
+	_cleanup_free_ char *text = NULL;
+
+	pic->members = calloc(2, sizeof(*pic->members));
+	pic->members_count = 2;
+	for (size_t i = 0; i < 2; i++)
+		pic->members[i] = (struct picture_member){ .pid = 100 + (pid_t)i,
+							   .cmdline = strdup("gunicorn"),
+							   .rss_bytes = 3 * MiB,
+							   .share_bytes = 1 * MiB,
+							   .python_bytes = 512 * KiB,
+							   .objects = 5 };
+	text = render(text_write_screen, pic, 1, 0);
+	assert_has(text, "50.0 MiB PSS of all processes,");
+	assert_has(text, "PID      RSS      PSS     PYTHON  OBJECTS  COMMAND\n"
+			 "100  3.0 MiB  1.0 MiB  512.0 KiB        5  gunicorn\n"
+			 "101  3.0 MiB  1.0 MiB  512.0 KiB        5  gunicorn\n");
+}
+
 static void colour_only_when_asked(void **state)
 {
 	const struct text_options how = { .colour = true };
@@ -174,6 +195,7 @@ int main(void)
 		cmocka_unit_test(an_empty_picture_has_no_numbers),
 		cmocka_unit_test(target_strings_are_harmless),
 		cmocka_unit_test(the_screen_fits),
+		cmocka_unit_test(processes_of_a_service_have_a_line_each),
 		cmocka_unit_test(colour_only_when_asked),
 		cmocka_unit_test(full_disk_is_an_error),
 	};

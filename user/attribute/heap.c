@@ -487,7 +487,8 @@ static int taking_run(struct taking *t, struct heap *heap)
 	heap->incomplete = t->census.mimalloc.incomplete;
 	heap->has_resident = t->request->smaps &&
 			     !resident_measure(&t->census, t->request->maps, t->request->smaps,
-					       t->request->pagemap_fd, &heap->resident);
+					       t->request->pagemap_fd, t->request->by_shares,
+					       &heap->resident);
 	if (!r)
 		adopt_static_dicts(t);
 	close_books(t, heap);

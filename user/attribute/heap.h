@@ -85,6 +85,7 @@ struct heap_request {
 	const struct smaps *smaps; /* NULL: what is resident is not asked */
 	struct memory *mem;
 	int pagemap_fd;
+	bool by_shares;		   /* what is resident, see census/resident.h */
 	bool debug_hooks;	   /* each block has their header and trailer (probe/allocator.h) */
 	unsigned int threads;	   /* 1 to CENSUS_THREADS_MAX */
 	const volatile bool *stop; /* may be NULL */

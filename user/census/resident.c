@@ -34,7 +34,30 @@ struct counter {
 	int fd;
 	uint64_t zero_frame;
 	uint64_t *entries;
+	const struct smaps *shares; /* NULL: whole pages count */
 };
+
+/* @bytes of the mapping that @addr lies in, as far as they are this process's share. */
+static uint64_t resident_share(const struct counter *c, uint64_t addr, uint64_t bytes)
+{
+	size_t low = 0, high = c->shares ? c->shares->count : 0;
+	const struct smaps_entry *entry;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (c->shares->list[middle].end <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (!c->shares || low == c->shares->count)
+		return bytes;
+	entry = &c->shares->list[low];
+	if (addr < entry->start || entry->pss_bytes >= entry->rss_bytes)
+		return bytes;
+	return (uint64_t)((double)bytes * (double)entry->pss_bytes / (double)entry->rss_bytes);
+}
 
 /* Resident bytes of the pages that begin in [start, end). */
 static uint64_t resident_count(const struct counter *c, uint64_t start, uint64_t end)
@@ -56,18 +79,28 @@ static uint64_t resident_count(const struct counter *c, uint64_t start, uint64_t
 	return pages * PAGE;
 }
 
+static double part_of(uint64_t part, uint64_t whole)
+{
+	return whole ? (double)part / (double)whole : 1;
+}
+
 static void resident_allocators(const struct census *census, const struct counter *c,
 				struct resident *r)
 {
+	uint64_t arenas = 0, heaps = 0;
+
 	for (size_t i = 0; i < census->arenas.count; i++) {
 		uint64_t at = census->arenas.list[i].address;
+		uint64_t bytes = resident_count(c, at, at + census->layout->arena_size);
 
-		r->arena_bytes += resident_count(c, at, at + census->layout->arena_size);
+		r->arena_bytes += bytes;
+		arenas += resident_share(c, at, bytes);
 	}
 	for (size_t i = 0; i < census->glibc.count; i++) {
 		const struct glibc_region *region = &census->glibc.regions[i];
 		uint64_t bytes = resident_count(c, region->start & ~(PAGE - 1), region->end);
 
+		heaps += resident_share(c, region->start, bytes);
 		if (region->kind == GLIBC_MMAPPED) {
 			r->mmapped_bytes += bytes;
 			r->mmapped_size += region->end - region->start;
@@ -75,6 +108,8 @@ static void resident_allocators(const struct census *census, const struct counte
 			r->heap_bytes += bytes;
 		}
 	}
+	r->arena_share = part_of(arenas, r->arena_bytes);
+	r->malloc_share = part_of(heaps, r->heap_bytes + r->mmapped_bytes);
 }
 
 static bool resident_holds_malloc(const struct census *census, const struct mapping *map)
@@ -101,27 +136,32 @@ static bool resident_is_stack(const struct census *census, const struct maps *ma
 }
 
 static void resident_mappings(const struct census *census, const struct maps *maps,
-			      const struct smaps *smaps, struct resident *r)
+			      const struct smaps *smaps, bool by_shares, struct resident *r)
 {
 	for (size_t i = 0; i < smaps->count; i++) {
 		const struct smaps_entry *entry = &smaps->list[i];
 		const struct mapping *map = maps_find(maps, entry->start);
+		uint64_t bytes = by_shares ? entry->pss_bytes : entry->rss_bytes;
 
 		r->private_bytes += entry->private_bytes;
 		r->swap_bytes += entry->swap_bytes;
 		if (map && map->kind == MAPPING_FILE)
-			r->file_bytes += entry->rss_bytes;
+			r->file_bytes += bytes;
 		else if (map && resident_is_stack(census, maps, map))
-			r->stack_bytes += entry->rss_bytes;
+			r->stack_bytes += bytes;
 	}
 }
 
 int resident_measure(const struct census *census, const struct maps *maps,
-		     const struct smaps *smaps, int fd, struct resident *ret)
+		     const struct smaps *smaps, int fd, bool by_shares, struct resident *ret)
 {
 	_cleanup_free_ uint64_t *entries = calloc(ENTRIES, sizeof(*entries));
-	struct counter c = { .fd = fd, .zero_frame = resident_zero_frame(), .entries = entries };
-	struct resident r = { .rss_bytes = smaps->rss_bytes };
+	struct counter c = { .fd = fd,
+			     .zero_frame = resident_zero_frame(),
+			     .entries = entries,
+			     .shares = by_shares ? smaps : NULL };
+	struct resident r = { .whole_rss_bytes = smaps->rss_bytes,
+			      .rss_bytes = by_shares ? smaps->pss_bytes : smaps->rss_bytes };
 	uint64_t known;
 
 	if (!entries)
@@ -129,8 +169,10 @@ int resident_measure(const struct census *census, const struct maps *maps,
 	if (fd < 0)
 		return -EBADF;
 	resident_allocators(census, &c, &r);
-	resident_mappings(census, maps, smaps, &r);
-	known = r.arena_bytes + r.heap_bytes + r.mmapped_bytes + r.file_bytes + r.stack_bytes;
+	resident_mappings(census, maps, smaps, by_shares, &r);
+	known = (uint64_t)((double)r.arena_bytes * r.arena_share) +
+		(uint64_t)((double)(r.heap_bytes + r.mmapped_bytes) * r.malloc_share) +
+		r.file_bytes + r.stack_bytes;
 	r.other_bytes = r.rss_bytes - MIN(known, r.rss_bytes);
 	*ret = r;
 	return 0;

@@ -22,14 +22,14 @@
 #define BATCH_ROWS 20
 
 /* How long a key may wait for its answer. */
-#define KEY_SLICE (100 * NSEC_PER_MSEC)
+#define SLICE (100 * NSEC_PER_MSEC)
 
 #define CLEAR_SCREEN "\033[H\033[2J\033[3J"
 
 /* One run of `top`. */
 struct top {
 	const struct options *opts;
-	struct source *source;
+	struct feed *feed;
 	struct terminal terminal;
 	bool screen; /* redraws; otherwise one table after the other */
 	struct picture *baseline;
@@ -42,7 +42,7 @@ struct top {
 static void top_fini(struct top *top)
 {
 	terminal_fini(&top->terminal);
-	source_closep(&top->source);
+	feed_closep(&top->feed);
 	picture_freep(&top->baseline);
 }
 
@@ -50,7 +50,9 @@ static void top_fini(struct top *top)
 static size_t begin_screen(const struct top *top, const struct picture *pic,
 			   struct text_options *how)
 {
-	size_t head = TEXT_SCREEN_LINES + pic->partial_reasons_count + (*top->note ? 1 : 0), lines;
+	size_t head = TEXT_SCREEN_LINES + pic->partial_reasons_count + (*top->note ? 1 : 0) +
+		      (pic->members_count ? pic->members_count + 2 : 0);
+	size_t lines;
 
 	if (!terminal_size(stdout, &how->width, &lines)) {
 		how->width = 80; /* a terminal that does not tell: what they all had once */
@@ -87,10 +89,13 @@ static int draw(struct top *top, const struct picture *pic)
 static int show_next(struct top *top, struct error *err)
 {
 	_cleanup_picture_ struct picture *pic = NULL;
-	int r = source_take(top->source, interrupt_flag(), &pic, err);
+	int r = top->feed->ops->take(top->feed, interrupt_flag(), &pic, err);
 
 	if (r)
 		return r;
+	/* What a dying process left half read is no news. */
+	if (top->baseline && !top->feed->ops->is_alive(top->feed))
+		return -ESRCH;
 	if (top->baseline)
 		picture_set_baseline(pic, top->baseline);
 	top->interval_ns = spacing_picture(pic, top->opts->interval_ns, top->opts->max_cpu);
@@ -103,24 +108,23 @@ static int show_next(struct top *top, struct error *err)
 	return error_set(err, -r, EXIT_INTERNAL, "cannot write standard output: %s", strerror(-r));
 }
 
-/* Lets one interval pass, in slices, so that keys are heard. */
+/* Lets one interval pass, in slices, so that keys and the end of the target are seen. */
 static int wait_interval(struct top *top)
 {
-	uint64_t until = MIN(clock_monotonic() + top->interval_ns, top->end);
-	int r = 0;
+	uint64_t until = MIN(clock_monotonic() + top->interval_ns, top->end), now;
 
-	while (!r && !top->quit) {
-		uint64_t now = clock_monotonic();
+	while (!top->quit && (now = clock_monotonic()) < until) {
+		struct timespec slice = { .tv_nsec = (long)MIN(until - now, (uint64_t)SLICE) };
 
-		if (now >= until)
-			break;
-		r = source_run(top->source,
-			       top->screen ? MIN(until - now, (uint64_t)KEY_SLICE) : until - now,
-			       interrupt_flag());
+		if (*interrupt_flag())
+			return -EINTR;
+		if (!top->feed->ops->is_alive(top->feed))
+			return -ESRCH;
+		nanosleep(&slice, NULL);
 		if (terminal_key(&top->terminal) == 'q')
 			top->quit = true;
 	}
-	return r;
+	return 0;
 }
 
 /* The last data stay on the screen. */
@@ -159,46 +163,14 @@ static int check_usage(const struct options_usage *usage, const struct options *
 	return 0;
 }
 
-/* Without a terminal nothing can be picked, and there is no key to list the processes of a service.
- */
+/* Without a terminal nothing can be picked. */
 static int check_batch(const struct options_usage *usage, const struct options *opts,
 		       struct error *err)
 {
 	if (!opts->pid)
 		return options_error(usage, err,
 				     "which process? give its PID ('pymemtop ps' lists them)");
-	if (opts->subprocesses)
-		return options_error(usage, err, "--subprocesses needs a terminal");
 	return 0;
-}
-
-/*
- * Opens and starts events. Where they are only the default and cannot be had, the census alone is
- * still most of what one came for: the user is told, once.
- */
-static int start(struct top *top, struct error *err)
-{
-	struct observer_options how = {
-		.events = top->opts->has_events ? top->opts->events : OBSERVER_EVENTS_BUDGET,
-		.max_overhead = top->opts->max_overhead,
-		.full_cmdline = top->opts->full_cmdline,
-	};
-	struct error why = { 0 };
-	int r = source_open(top->opts, &how, &top->source, err);
-
-	if (r)
-		return r;
-	r = source_start_events(top->source, &why);
-	if (!r || top->opts->has_events || r == -ESRCH) {
-		if (r)
-			*err = why;
-		return r;
-	}
-	snprintf(top->note, sizeof(top->note), "no rates: %s",
-		 error_is_set(&why) ? why.text : strerror(-r));
-	source_closep(&top->source);
-	how.events = OBSERVER_EVENTS_OFF;
-	return source_open(top->opts, &how, &top->source, err);
 }
 
 /* What the picker shows, as `pymemtop ps` finds it. */
@@ -257,23 +229,10 @@ static int advise(struct picture *pic)
 	return advise_picture(pic, &(struct advise_options){ 0 });
 }
 
-/* A daemon that serves the process, or the process itself. */
-static int open_feed(const struct options *opts, const struct service_options *how,
-		     struct feed **ret, struct error *err)
+/* A daemon that serves the process, or the process itself, or it and its descendants. */
+static int open_feed(const struct options *opts, struct feed **ret, struct error *err)
 {
-	struct source *source = NULL;
-	int r = opts->subprocesses ? -EAGAIN : source_ask(opts, &source, err);
-
-	if (r == -EAGAIN)
-		return service_open(opts->pid, how, ret, err);
-	if (!r)
-		*ret = source_feed(source);
-	return r;
-}
-
-static int run_live(struct display *display, const struct options *opts, struct error *err)
-{
-	const struct service_options observing = {
+	const struct service_options how = {
 		.observer = {
 			.events = opts->has_events ? opts->events : OBSERVER_EVENTS_BUDGET,
 			.max_overhead = opts->max_overhead,
@@ -282,9 +241,44 @@ static int run_live(struct display *display, const struct options *opts, struct 
 		.finish = advise,
 		.subprocesses = opts->subprocesses,
 	};
+	struct source *source = NULL;
+	int r = opts->subprocesses ? -EAGAIN : source_ask(opts, &source, err);
+
+	if (r == -EAGAIN)
+		return service_open(opts->pid, &how, ret, err);
+	if (!r)
+		*ret = source_feed(source);
+	return r;
+}
+
+/*
+ * Opens and starts events. Where they are only the default and cannot be had, the census alone is
+ * still most of what one came for: the user is told, once.
+ */
+static int start(struct top *top, struct error *err)
+{
+	struct error why = { 0 };
+	int r = open_feed(top->opts, &top->feed, err);
+
+	if (r)
+		return r;
+	r = top->feed->ops->start_events(top->feed, &why);
+	if (!r)
+		return 0;
+	if (top->opts->has_events || r == -ESRCH) {
+		*err = why;
+		return r;
+	}
+	snprintf(top->note, sizeof(top->note), "no rates: %s",
+		 error_is_set(&why) ? why.text : strerror(-r));
+	return 0;
+}
+
+static int run_live(struct display *display, const struct options *opts, struct error *err)
+{
 	const struct tui_options how = {
 		.watcher = {
-			.events = observing.observer.events != OBSERVER_EVENTS_OFF,
+			.events = !opts->has_events || opts->events != OBSERVER_EVENTS_OFF,
 			.events_required = opts->has_events,
 			.interval_ns = opts->interval_ns,
 			.max_cpu = opts->max_cpu,
@@ -297,7 +291,7 @@ static int run_live(struct display *display, const struct options *opts, struct 
 		.stop = interrupt_flag(),
 	};
 	struct feed *feed = NULL;
-	int r = open_feed(opts, &observing, &feed, err);
+	int r = open_feed(opts, &feed, err);
 
 	return r ? r : tui_run(display, feed, &how, err);
 }

@@ -229,6 +229,11 @@ int compose_heap(struct picture *pic, const struct heap *heap, uint32_t alignmen
 	return 0;
 }
 
+static int64_t share(uint64_t bytes, double part)
+{
+	return (int64_t)((double)bytes * part);
+}
+
 /*
  * Live and free share what is resident of malloc's heaps. Chunks with a mapping of their own are
  * live, but may be resident in part only: what is missing there is taken from Python and others
@@ -248,10 +253,15 @@ static void compose_resident(struct picture *pic, const struct heap *heap)
 
 	if (heap->has_mimalloc)
 		return; /* what of its segments is resident is not looked up */
-	pic->memory.resident_python_live_bytes = (int64_t)(arenas_live + python_live);
-	pic->memory.resident_python_free_bytes = (int64_t)(r->arena_bytes - arenas_live);
-	pic->memory.resident_native_live_bytes = (int64_t)(live - python_live);
-	pic->memory.resident_malloc_free_bytes = (int64_t)(r->heap_bytes + r->mmapped_bytes - live);
+	pic->memory.resident_python_live_bytes =
+		share(arenas_live, r->arena_share) + share(python_live, r->malloc_share);
+	pic->memory.resident_python_free_bytes =
+		share(r->arena_bytes, r->arena_share) - share(arenas_live, r->arena_share);
+	pic->memory.resident_native_live_bytes =
+		share(live, r->malloc_share) - share(python_live, r->malloc_share);
+	pic->memory.resident_malloc_free_bytes =
+		share(r->heap_bytes + r->mmapped_bytes, r->malloc_share) -
+		share(live, r->malloc_share);
 }
 
 int compose_samples(struct picture *pic, struct heap *heap, uint64_t type)
@@ -287,6 +297,7 @@ int compose_memory(struct picture *pic, const struct heap *heap)
 	if (!heap->has_resident)
 		return 0;
 	pic->memory.rss_bytes = (int64_t)r->rss_bytes;
+	pic->memory.whole_rss_bytes = (int64_t)r->whole_rss_bytes;
 	pic->memory.private_bytes = (int64_t)r->private_bytes;
 	pic->memory.swap_bytes = (int64_t)r->swap_bytes;
 	pic->memory.mapped_file_bytes = (int64_t)r->file_bytes;

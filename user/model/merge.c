@@ -27,6 +27,7 @@ static void merge_memory(struct picture *to, const struct picture *from)
 	static const size_t fields[] = {
 #define FIELD(name) offsetof(struct picture, memory.name)
 		FIELD(rss_bytes),
+		FIELD(whole_rss_bytes),
 		FIELD(python_inuse_bytes),
 		FIELD(arena_bytes),
 		FIELD(inuse_bytes),

@@ -68,8 +68,19 @@ static const char *observer_allocator_name(const struct observer *obs)
 	return obs->allocator.pymalloc ? "pymalloc" : NULL;
 }
 
+/* What of the target is resident; what it shares with processes that it forked is left shared. */
+static struct smaps *observer_smaps(struct observer *obs)
+{
+	struct smaps *smaps = NULL;
+
+	if (!smaps_read(obs->proc, &smaps) && smaps->forked_bytes)
+		memory_live_keep_shared(obs->mem);
+	return smaps;
+}
+
 static int observer_open_parts(struct observer *obs, pid_t pid, struct error *err)
 {
+	cleanup(smaps_freep) struct smaps *smaps = NULL;
 	int r;
 
 	r = sharing_new(&obs->sharing);
@@ -80,6 +91,7 @@ static int observer_open_parts(struct observer *obs, pid_t pid, struct error *er
 	r = memory_live_new(pid, &obs->mem);
 	if (r < 0)
 		return r;
+	smaps = observer_smaps(obs);
 	r = python_find(obs->proc, obs->mem, &obs->py, err);
 	if (r < 0)
 		return r;
@@ -313,15 +325,15 @@ static int observer_read_heap(struct observer *obs, const volatile bool *stop,
 		.stop = stop,
 		.samples_type = obs->samples_type,
 		.samples_values = obs->samples_values,
+		.by_shares = obs->opts.by_shares,
 		.duplicates = obs->opts.duplicates,
 		.values = obs->opts.values,
 		.thorough = obs->opts.thorough,
 	};
-	cleanup(smaps_freep) struct smaps *smaps = NULL;
+	cleanup(smaps_freep) struct smaps *smaps = observer_smaps(obs);
 	_cleanup_maps_ struct maps *maps = NULL;
 
-	if (!smaps_read(obs->proc, &smaps))
-		request.smaps = smaps;
+	request.smaps = smaps;
 	return observer_is_exact(obs) ? observer_exact_heap(obs, &request, &maps, ret, drift)
 				      : observer_heap(obs, &request, &maps, ret);
 }

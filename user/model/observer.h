@@ -19,6 +19,7 @@ struct observer_options {
 	enum observer_events events;
 	double max_overhead; /* ratio; budget mode */
 	bool full_cmdline;   /* show all arguments of the target */
+	bool by_shares;	     /* memory that others share counts by its share: for sums */
 	bool duplicates;     /* look for equal strs: a census takes a little longer */
 	bool values;	     /* with it, read the text of those with most copies */
 	bool thorough;	     /* facts for advice about every class, not only those that take much */

@@ -48,6 +48,7 @@ static void set_memory_unknown(struct picture *pic)
 {
 	int64_t *const fields[] = {
 		&pic->memory.rss_bytes,
+		&pic->memory.whole_rss_bytes,
 		&pic->memory.python_inuse_bytes,
 		&pic->memory.arena_bytes,
 		&pic->memory.inuse_bytes,

@@ -165,7 +165,9 @@ struct picture_member {
 	pid_t pid;
 	char *cmdline;
 	bool ended;
-	int64_t rss_bytes, python_bytes, free_bytes, objects;
+	int64_t rss_bytes,
+		share_bytes; /* share: with what others map too divided by their number */
+	int64_t python_bytes, free_bytes, objects; /* bytes: of the share */
 };
 
 /* One of the strs with most copies. */
@@ -191,6 +193,8 @@ struct picture {
 
 	struct {
 		int64_t rss_bytes, python_inuse_bytes;
+		int64_t whole_rss_bytes; /* not part of the JSON: the RSS where rss_bytes and what
+					    is resident are shares of it */
 		int64_t arena_bytes, inuse_bytes, free_block_bytes, free_pool_bytes, overhead_bytes,
 			arenas_count;
 		int64_t freelist_bytes,

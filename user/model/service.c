@@ -176,7 +176,8 @@ static int service_list(const struct service *service, struct picture *to)
 			.pid = service->members[i].pid,
 			.cmdline = strdup(pic->process.cmdline ? pic->process.cmdline : ""),
 			.ended = service->members[i].ended,
-			.rss_bytes = pic->memory.rss_bytes,
+			.rss_bytes = pic->memory.whole_rss_bytes,
+			.share_bytes = pic->memory.rss_bytes,
 			.python_bytes = pic->memory.resident_python_live_bytes,
 			.free_bytes = pic->memory.resident_python_free_bytes,
 		};
@@ -285,6 +286,7 @@ int service_open(pid_t pid, const struct service_options *opts, struct feed **re
 	service->feed.ops = &ops;
 	service->root = pid;
 	service->opts = *opts;
+	service->opts.observer.by_shares = opts->subprocesses;
 	r = service_add(service, pid, &why);
 	if (opts->subprocesses && r != -ESRCH && r != -ENOMEM && !service_find_members(service) &&
 	    service_observers(service))

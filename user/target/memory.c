@@ -40,7 +40,7 @@ struct memory {
 	const struct memory_ops *ops;
 	struct memory_stats stats;
 	pid_t pid;
-	int fd; /* /proc/PID/mem, only without process_vm_readv */
+	int fd; /* /proc/PID/mem where it is read instead of process_vm_readv(); else -1 */
 	struct segment *segments;
 	size_t segments_count;
 	struct memory_files *files; /* live: NULL until memory_live_spare() */
@@ -73,11 +73,31 @@ static ssize_t live_readv(struct memory *mem, const struct iovec *local, const s
 	return live_result(n);
 }
 
+static ssize_t live_read_file(struct memory *mem, uint64_t addr, void *buf, size_t len)
+{
+	ssize_t n;
+
+	do {
+		mem->stats.calls++;
+		n = pread(mem->fd, buf, len, (off_t)addr);
+	} while (n < 0 && errno == EINTR);
+
+	/* mem_rw() of fs/proc/base.c: 0 when the address space is gone, EIO when nothing could be
+	 * read. */
+	if (n == 0 && len > 0)
+		return -ESRCH;
+	if (n < 0)
+		return errno == EIO || errno == EFAULT ? 0 : -errno;
+	return n;
+}
+
 static ssize_t live_read_plain(struct memory *mem, uint64_t addr, void *buf, size_t len)
 {
 	struct iovec local = { .iov_base = buf, .iov_len = len };
 	struct iovec remote = { .iov_base = (void *)addr, .iov_len = len };
 
+	if (mem->fd >= 0)
+		return live_read_file(mem, addr, buf, len);
 	return live_readv(mem, &local, &remote, 1);
 }
 
@@ -138,7 +158,7 @@ static ssize_t live_batch(struct memory *mem, const struct memory_piece *pieces,
 	size_t done = 0, sum = 0, want = 0;
 
 	while (done < count && sum == want) {
-		size_t run = live_run(mem, pieces + done, count - done);
+		size_t run = mem->fd < 0 ? live_run(mem, pieces + done, count - done) : 0;
 		ssize_t n = run ? live_read_run(mem, pieces + done, run)
 				: one_by_one(mem, pieces + done, 1);
 
@@ -152,27 +172,6 @@ static ssize_t live_batch(struct memory *mem, const struct memory_piece *pieces,
 }
 
 static const struct memory_ops live_ops = { .read = live_read, .batch = live_batch };
-
-/* ---- live without CONFIG_CROSS_MEMORY_ATTACH: /proc/PID/mem -----------------------------------
- */
-
-static ssize_t file_read(struct memory *mem, uint64_t addr, void *buf, size_t len)
-{
-	ssize_t n;
-
-	do {
-		mem->stats.calls++;
-		n = pread(mem->fd, buf, len, (off_t)addr);
-	} while (n < 0 && errno == EINTR);
-
-	/* mem_rw() of fs/proc/base.c: 0 when the address space is gone, EIO when nothing could be
-	 * read. */
-	if (n == 0 && len > 0)
-		return -ESRCH;
-	if (n < 0)
-		return errno == EIO || errno == EFAULT ? 0 : -errno;
-	return n;
-}
 
 /* The batch of backends that have none. */
 static ssize_t one_by_one(struct memory *mem, const struct memory_piece *pieces, size_t count)
@@ -192,8 +191,6 @@ static ssize_t one_by_one(struct memory *mem, const struct memory_piece *pieces,
 	}
 	return sum;
 }
-
-static const struct memory_ops file_ops = { .read = file_read, .batch = one_by_one };
 
 /* ---- buffer ---------------------------------------------------------------------------------- */
 
@@ -257,17 +254,14 @@ static struct memory *memory_alloc(const struct memory_ops *ops)
 	return mem;
 }
 
-/* For kernels without process_vm_readv. */
 static int use_mem_file(struct memory *mem)
 {
 	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/%d/mem", mem->pid);
 	mem->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (mem->fd >= 0) {
-		mem->ops = &file_ops;
+	if (mem->fd >= 0)
 		return 0;
-	}
 	if (errno == EACCES)
 		return -EPERM;
 	return errno == ENOENT ? -ESRCH : -errno;
@@ -297,6 +291,11 @@ int memory_live_new(pid_t pid, struct memory **ret)
 	mem->stats = (struct memory_stats){ 0 };
 	*ret = TAKE_PTR(mem);
 	return 0;
+}
+
+int memory_live_keep_shared(struct memory *mem)
+{
+	return mem->ops == &live_ops && mem->fd < 0 ? use_mem_file(mem) : 0;
 }
 
 void memory_live_spare(struct memory *mem, struct memory_files *files)

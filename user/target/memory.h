@@ -42,6 +42,14 @@ struct memory_stats {
  */
 int memory_live_new(pid_t pid, struct memory **ret);
 
+/*
+ * From now on, pages that the target shares with others by fork() stay shared: process_vm_readv()
+ * pins what it reads, and the kernel gives the target a copy of its own of such a page before it is
+ * pinned (Linux 6.18: gup_must_unshare() of mm/internal.h). /proc/PID/mem does not pin.
+ * For other backends: nothing. -EPERM where the file's mode forbids it: all is as before.
+ */
+int memory_live_keep_shared(struct memory *mem);
+
 struct memory_files;
 
 /*

@@ -38,6 +38,8 @@ static void smaps_field(struct smaps *smaps, const char *line)
 		uint64_t *sum;
 	} fields[] = {
 		{ "Rss:", &entry->rss_bytes },
+		{ "Pss:", &entry->pss_bytes },
+		{ "Anonymous:", &entry->anonymous_bytes },
 		{ "Swap:", &entry->swap_bytes },
 		{ "Private_Clean:", &entry->private_bytes },
 		{ "Private_Dirty:", &entry->private_bytes },
@@ -73,8 +75,14 @@ static int smaps_read_stream(FILE *f, struct smaps **ret)
 		smaps_free(smaps);
 		return r;
 	}
-	for (size_t i = 0; i < smaps->count; i++)
-		smaps->rss_bytes += smaps->list[i].rss_bytes;
+	for (size_t i = 0; i < smaps->count; i++) {
+		const struct smaps_entry *entry = &smaps->list[i];
+
+		smaps->rss_bytes += entry->rss_bytes;
+		smaps->pss_bytes += entry->pss_bytes;
+		smaps->forked_bytes +=
+			entry->anonymous_bytes - MIN(entry->private_bytes, entry->anonymous_bytes);
+	}
 	*ret = smaps;
 	return 0;
 }

@@ -12,12 +12,15 @@ struct smaps_entry {
 	uint64_t start, end;
 	uint64_t rss_bytes, swap_bytes;
 	uint64_t private_bytes; /* Private_Clean + Private_Dirty: shared with nobody */
+	uint64_t pss_bytes;	/* each page divided by the number of processes that map it */
+	uint64_t anonymous_bytes;
 };
 
 struct smaps {
 	struct smaps_entry *list; /* by address */
 	size_t count;
-	uint64_t rss_bytes; /* sum */
+	uint64_t rss_bytes, pss_bytes; /* sums */
+	uint64_t forked_bytes;	       /* anonymous, and shared with a process by fork() */
 };
 
 /* 0 or negative errno (-EPERM, -ESRCH). The kernel walks the target's page tables for it: about 5

@@ -47,7 +47,8 @@ void header_draw_rss(struct canvas *canvas, size_t y, const struct picture *pic)
 	size_t x;
 
 	header_split_rss(pic, list);
-	x = canvas_printf(canvas, (struct canvas_place){ 0, y, 0, CANVAS_BOLD }, "RSS %s ",
+	x = canvas_printf(canvas, (struct canvas_place){ 0, y, 0, CANVAS_BOLD }, "%s %s ",
+			  pic->members_count > 1 ? "PSS" : "RSS",
 			  cells_size(size, pic->memory.rss_bytes));
 	if (pic->memory.rss_bytes == PICTURE_UNKNOWN || x >= canvas->width)
 		return;

@@ -43,7 +43,8 @@ static void write_resident(struct page *page)
 	};
 	char size[CELLS_MAX], private[CELLS_MAX], swap[CELLS_MAX];
 
-	page_heading(page, "Memory map: %s resident, %s private, %s swapped", cells_size(size, rss),
+	page_heading(page, "Memory map: %s resident%s, %s private, %s swapped",
+		     cells_size(size, rss), pic->members_count > 1 ? " (PSS)" : "",
 		     cells_size(private, pic->memory.private_bytes),
 		     cells_size(swap, pic->memory.swap_bytes));
 	write_lines(page, lines, ARRAY_SIZE(lines));

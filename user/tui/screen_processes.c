@@ -4,29 +4,37 @@
 #include "tui/screen.h"
 #include "view/cells.h"
 
-/* One line; narrow screens leave the free memory out. */
-static void write_line(struct page *page, const char *const cells[6], enum canvas_style style)
+/* One line; narrow screens leave the objects and the free memory out. */
+static void write_line(struct page *page, const char *const cells[7], enum canvas_style style)
 {
-	bool wide = page->canvas.width >= 80;
+	static const struct {
+		int width;
+		size_t from; /* columns of the terminal */
+	} columns[] = { { 7, 0 }, { 10, 0 }, { 10, 0 }, { 10, 0 }, { 10, 100 }, { 10, 80 } };
+	char line[256];
+	int len = 0;
 
-	page_line(page, style, "  %7s %10s %10s%s%*s %10s  %s", cells[0], cells[1], cells[2],
-		  wide ? " " : "", wide ? 10 : 0, wide ? cells[3] : "", cells[4], cells[5]);
+	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
+		if (page->canvas.width >= columns[i].from)
+			len += snprintf(line + len, sizeof(line) - (size_t)len, " %*s",
+					columns[i].width, cells[i]);
+	page_line(page, style, " %s  %s", line, cells[ARRAY_SIZE(columns)]);
 }
 
 void screen_processes_write(struct page *page)
 {
-	static const char *const titles[] = {
-		"PID", "RSS", "PYTHON", "FREE", "OBJECTS", "COMMAND"
-	};
+	static const char *const titles[] = { "PID",  "RSS",	 "PSS",	   "PYTHON",
+					      "FREE", "OBJECTS", "COMMAND" };
 	const struct picture *pic = page->state->shown;
 
 	write_line(page, titles, CANVAS_TITLE);
 	for (size_t i = 0; i < pic->members_count; i++) {
 		const struct picture_member *m = &pic->members[i];
-		char pid[16], rss[CELLS_MAX], live[CELLS_MAX], unused[CELLS_MAX],
+		char pid[16], rss[CELLS_MAX], share[CELLS_MAX], live[CELLS_MAX], unused[CELLS_MAX],
 			objects[CELLS_MAX], command[512];
 		const char *const cells[] = { pid,
 					      cells_size(rss, m->rss_bytes),
+					      cells_size(share, m->share_bytes),
 					      cells_size(live, m->python_bytes),
 					      cells_size(unused, m->free_bytes),
 					      cells_count(objects, m->objects),
@@ -40,8 +48,9 @@ void screen_processes_write(struct page *page)
 	page->y++;
 	if (pic->members_count > 1)
 		page_text(page, 2,
-			  "The other screens show the sum. RSS counts memory that processes share "
-			  "once for each of them.");
+			  "The other screens show the sum. PSS: memory that several processes map "
+			  "is divided among them, so that the sum counts it once. Objects are "
+			  "counted in each process.");
 	else
 		page_text(page, 2,
 			  "One process. With -s its children are shown together with it, as one "

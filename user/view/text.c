@@ -493,10 +493,44 @@ static void describe_memory(const struct picture *pic, char *buf, size_t cap)
 
 	if (pic->memory.free_block_bytes >= 0 && pic->memory.free_pool_bytes >= 0)
 		idle = pic->memory.free_block_bytes + pic->memory.free_pool_bytes;
-	snprintf(buf, cap, "%s resident, %s Python objects, %s pymalloc arenas (%s free)",
+	snprintf(buf, cap, "%s %s, %s Python objects, %s pymalloc arenas (%s free)",
 		 cells_size(rss, pic->memory.rss_bytes),
+		 pic->members_count > 1 ? "PSS of all processes" : "resident",
 		 cells_size(python, pic->memory.python_inuse_bytes),
 		 cells_size(arenas, pic->memory.arena_bytes), cells_size(freed, idle));
+}
+
+/* The processes of a service, one line each. */
+static int write_members(const struct page *page)
+{
+	static const struct table_column columns[] = {
+		{ .title = "PID", .align = TABLE_RIGHT },
+		{ .title = "RSS", .align = TABLE_RIGHT },
+		{ .title = "PSS", .align = TABLE_RIGHT },
+		{ .title = "PYTHON", .align = TABLE_RIGHT, .drop = 1 },
+		{ .title = "OBJECTS", .align = TABLE_RIGHT, .drop = 2 },
+		{ .title = "COMMAND", .least = 8 },
+	};
+	_cleanup_table_ struct table *table = table_new(columns, ARRAY_SIZE(columns));
+	const struct picture *pic = page->pic;
+
+	if (!pic->members_count)
+		return 0;
+	for (size_t i = 0; i < pic->members_count; i++) {
+		const struct picture_member *m = &pic->members[i];
+		char pid[16], rss[CELLS_MAX], share[CELLS_MAX], live[CELLS_MAX], objects[CELLS_MAX];
+
+		snprintf(pid, sizeof(pid), "%d", m->pid);
+		if (!table || table_add(table, pid) ||
+		    table_add(table, cells_size(rss, m->rss_bytes)) ||
+		    table_add(table, cells_size(share, m->share_bytes)) ||
+		    table_add(table, cells_size(live, m->python_bytes)) ||
+		    table_add(table, cells_count(objects, m->objects)) ||
+		    table_add(table, m->cmdline ? m->cmdline : ""))
+			return -ENOMEM;
+	}
+	fputs("\n", page->out);
+	return table_write(table, page->out, 0, page->opts->width, page->opts->colour);
 }
 
 int text_write_screen(FILE *out, const struct picture *pic, const struct rows *rows,
@@ -509,6 +543,8 @@ int text_write_screen(FILE *out, const struct picture *pic, const struct rows *r
 	describe_memory(pic, text, sizeof(text));
 	if (!r)
 		r = labelled(&page, "Memory", text);
+	if (!r)
+		r = write_members(&page);
 	if (!r)
 		r = write_types(&page, rows);
 	return r ? r : finish(out);

@@ -22,9 +22,10 @@ int text_write_picture(FILE *out, const struct picture *pic, const struct rows *
 		       const struct text_options *opts);
 
 /*
- * What `top` shows: some lines of header, the types, and a line for the rest. Needs
- * TEXT_SCREEN_LINES lines besides one for each row and one for each partial reason; where the
- * cursor ends and one below are counted.
+ * What `top` shows: some lines of header, the processes of a service, the types, and a line for
+ * the rest. Needs TEXT_SCREEN_LINES lines besides one for each row and one for each partial reason,
+ * and one for each process and two more where there are several; where the cursor ends and one
+ * below are counted.
  */
 #define TEXT_SCREEN_LINES 10
 int text_write_screen(FILE *out, const struct picture *pic, const struct rows *rows,
