@@ -18,6 +18,7 @@ struct scan_data {
 	uint64_t base;
 	uint8_t *bytes;
 	size_t len;
+	uint64_t image_lo, image_hi; /* the whole file it is of */
 };
 
 static uint32_t scan_classes(const struct layout *layout)
@@ -209,6 +210,9 @@ static int scan_find_arenas(const struct scan_data *data, const struct layout *l
 	     i < data->len / 8 && memory_get_stats(mem).calls - calls < SCAN_READS_MAX; i++) {
 		if (!w[i] || w[i] % 16 || w[i] >> 47)
 			continue;
+		/* It comes from malloc. Most words point to static objects: no reads for them. */
+		if (w[i] >= data->image_lo && w[i] < data->image_hi)
+			continue;
 		if (!scan_explains_pools(w[i], layout, mem, pools, count))
 			continue;
 		*ret_arenas = data->base + 8 * i;
@@ -218,12 +222,27 @@ static int scan_find_arenas(const struct scan_data *data, const struct layout *l
 	return -ENOENT;
 }
 
+/* From the lowest to the highest address of all segments. */
+static void scan_image(struct scan_data *data, const struct python *py)
+{
+	size_t count;
+	const struct elf_segment *segs = elf_segments(py->image, &count);
+
+	data->image_lo = UINT64_MAX;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t start = segs[i].vaddr + py->bias;
+
+		data->image_lo = MIN(data->image_lo, start);
+		data->image_hi = MAX(data->image_hi, start + segs[i].memsz);
+	}
+}
+
 static int scan_segment(const struct elf_segment *seg, const struct python *py,
 			const struct layout *layout, struct memory *mem, uint64_t ret[3])
 {
 	_cleanup_free_ struct scan_pool *pools = NULL;
 	_cleanup_free_ uint8_t *bytes = NULL;
-	struct scan_data data;
+	struct scan_data data = { 0 };
 	size_t count;
 	ssize_t n;
 	int r;
@@ -241,6 +260,7 @@ static int scan_segment(const struct elf_segment *seg, const struct python *py,
 		return (int)n;
 	data.bytes = bytes;
 	data.len = (size_t)n & ~7ull;
+	scan_image(&data, py);
 
 	r = scan_find_usedpools(&data, layout, mem, &ret[0], pools, &count);
 	return r < 0 ? r : scan_find_arenas(&data, layout, mem, pools, count, &ret[1], &ret[2]);
