@@ -4,10 +4,11 @@
 import os
 import pathlib
 import sys
+import time
 
 import interpreters
 import pytest
-from terminal import Terminal
+from terminal import Terminal, TerminalError
 
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -44,12 +45,22 @@ def steady():
         yield target
 
 
-def compare(name, size, text):
-    path = HERE / "golden" / size / f"{name}.txt"
+def compare(terminal, path, shown, body):
+    """The screen as it should be, once it has come to rest."""
+
+    def text(rows):
+        return normal.normal(rows, body) if body else "\n".join(rows) + "\n"
+
     if os.environ.get("PYMEMTOP_UPDATE_GOLDEN") == "1":
+        terminal.wait(lambda rows: is_there(rows, shown))
+        time.sleep(0.5)
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
-    assert text == path.read_text(), f"differs from {path}"
+        path.write_text(text(terminal.screen()))
+    try:
+        terminal.wait(lambda rows: is_there(rows, shown) and text(rows) == path.read_text())
+    except TerminalError:
+        assert text(terminal.screen()) == path.read_text(), f"differs from {path}"
+        raise
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -59,11 +70,9 @@ def test_screens(pymemtop, can_attach, steady, size):
     with Terminal(command, width, height) as terminal:
         for name, keys, shown, body in SCREENS:
             terminal.press(*keys)
-            rows = terminal.wait(lambda rows: is_there(rows, shown))
-            compare(name, size, normal.normal(rows, body) if body else "\n".join(rows) + "\n")
+            compare(terminal, HERE / "golden" / size / f"{name}.txt", shown, body)
         terminal.press("q")
         terminal.wait("[ended 0]")
-
 
 
 def is_there(rows, shown):
