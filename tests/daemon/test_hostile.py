@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A process that lies about everything in its memory, for HOSTILE_SECONDS (8): whoever watches it neither crashes, nor
+hangs, nor grows."""
+
+import itertools
+import json
+import os
+import pathlib
+import time
+
+import daemons
+
+SECONDS = float(os.environ.get("HOSTILE_SECONDS", 8))
+GROWTH_MAX = 64 << 10  # KiB
+ENDS = {0, 1, 5, 6}
+
+
+def rss(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0])
+
+
+def test_a_heap_of_lies(pymemtop, start_daemon, start_target, system_python):
+    liar = start_target(system_python, pathlib.Path(__file__).with_name("noise.py"))
+    pid = liar.ready.split()[-1]
+    daemon = start_daemon("-p", pid, "-i", "1s", "--events", "off")
+    daemon.wait_up(int(pid))
+    first, most, ends = rss(daemon.pid), 0, []
+    liar.ask("go")
+    begin, seen = time.monotonic(), []
+    for command in itertools.cycle((["snapshot"], ["snapshot", "--duplicates"], ["advise"], ["snapshot", "--limit", "3"])):
+        if time.monotonic() - begin > SECONDS:
+            break
+        done = pymemtop.run(*command, pid, *(("--socket", daemon.path) if len(ends) % 2 else ()), timeout=60)
+        assert done.returncode in ENDS, f"{command}: status {done.returncode}: {done.stderr}"
+        ends.append(done.returncode)
+        if "snapshot" in command and done.returncode in (0, 6):
+            seen.append(json.loads(done.stdout))
+        most = max(most, rss(daemon.pid))
+        assert daemon.get("/healthz") == "ok\n"
+    print(f"{len(ends)} looks, ends {({e: ends.count(e) for e in set(ends)})}, daemon {first} KiB, at most {most} KiB")
+    # It did look at what is ruined.
+    assert len({json.dumps(s["types"]) for s in seen}) > 3
+    assert most - first < GROWTH_MAX
+    assert liar.process.poll() is None and daemon.process.poll() is None
+    assert daemon.stop() == 0
