@@ -204,6 +204,11 @@ int cost_measure(enum session_link link, struct cost *ret, struct error *err)
 	if (r == -EPERM || r == -EACCES)
 		return error_set(err, -r, EXIT_NO_PERMISSION,
 				 "cannot use BPF: run as root, or with CAP_BPF and CAP_PERFMON");
+	if (r == -EINVAL)
+		return error_set(
+			err, -r, EXIT_UNSUPPORTED,
+			"this kernel cannot tell one probe from another: events need Linux "
+			"5.15 or later (use --events off)");
 	if (r)
 		return error_set(err, -r, EXIT_UNSUPPORTED,
 				 "cannot probe ourselves: %s (see pymemtop doctor)", strerror(-r));

@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Starts Debian kernels in qemu, each with its own Debian, and runs inside.py there.
+
+    tests/kernels/run.py build-static/pymemtop [--package build/deb/pymemtop_*.deb] [bullseye] [bookworm] [trixie]
+
+Needs root, debootstrap, a Debian mirror and qemu-system-x86; the machines are emulated, which takes some minutes each. Roots are kept in ~/.cache/pymemtop/kernels (1 GB each). The package is for bookworm.
+"""
+
+import argparse
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+MIRROR = "http://deb.debian.org/debian"
+HERE = pathlib.Path(__file__).resolve().parent
+CACHE = pathlib.Path.home() / ".cache/pymemtop/kernels"
+PACKAGES = "systemd,systemd-sysv,dbus,procps,kmod,python3,linux-image-amd64"
+UNIT = """[Unit]
+After=multi-user.target
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/python3 /root/inside.py
+StandardOutput=file:/dev/ttyS1
+StandardError=file:/dev/ttyS1
+ExecStopPost=/bin/systemctl --no-block --force poweroff
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def needs_of(package):
+    depends = subprocess.run(["dpkg-deb", "-f", package, "Depends"], capture_output=True, text=True, check=True).stdout
+    return [d.split()[0] for d in depends.split(",")]
+
+
+def make_root(release, package):
+    root = CACHE / release
+    if not (root / "boot").is_dir() or not list((root / "boot").glob("initrd.img-*")):
+        CACHE.mkdir(parents=True, exist_ok=True)
+        command = ["debootstrap", f"--include={PACKAGES}", release, root, MIRROR]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    if package:
+        install = ["chroot", root, "apt-get", "install", "-y", "--no-install-recommends", *needs_of(package)]
+        subprocess.run(install, check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    return root
+
+
+def fill(root, program, package):
+    shutil.copy(program, root / "root/pymemtop")
+    shutil.copy(HERE / "inside.py", root / "root/inside.py")
+    (root / "root/pymemtop.deb").unlink(missing_ok=True)
+    if package:
+        shutil.copy(package, root / "root/pymemtop.deb")
+    (root / "etc/systemd/system/inside.service").write_text(UNIT)
+    wanted = root / "etc/systemd/system/multi-user.target.wants/inside.service"
+    wanted.unlink(missing_ok=True)
+    wanted.symlink_to("/etc/systemd/system/inside.service")
+
+
+def boot(root, directory, memory, timeout):
+    """What the machine printed."""
+    disk, said = directory / "disk", directory / "said"
+    size = int(subprocess.run(["du", "-sm", root], capture_output=True, text=True, check=True).stdout.split()[0])
+    command = ["mke2fs", "-q", "-t", "ext4", "-d", root, disk, f"{size * 3 // 2 + 300}M"]
+    subprocess.run(command, check=True)
+    kernel, initrd = (max((root / "boot").glob(f"{name}-*")) for name in ("vmlinuz", "initrd.img"))
+    command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]
+    command += ["-m", memory, "-nographic", "-no-reboot", "-nic", "none", "-kernel", kernel, "-initrd", initrd]
+    command += ["-drive", f"file={disk},format=raw,if=virtio,cache=unsafe"]
+    command += ["-append", "root=/dev/vda rw console=ttyS0 quiet systemd.show_status=false panic=-1"]
+    command += ["-serial", f"file:{directory}/console", "-serial", f"file:{said}"]
+    try:
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        print(f"no end after {timeout} s; the console's last words:")
+        print((directory / "console").read_text(errors="replace")[-2000:])
+    return said.read_text(errors="replace").replace("\r", "")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program", type=pathlib.Path)
+    parser.add_argument("releases", nargs="*", default=["bullseye", "bookworm", "trixie"])
+    parser.add_argument("--package", type=pathlib.Path)
+    parser.add_argument("--timeout", type=int, default=1800)
+    options = parser.parse_intermixed_args()
+    bad = 0
+    for release in options.releases:
+        package = options.package if release == "bookworm" else None
+        root = make_root(release, package)
+        fill(root, options.program, package)
+        with tempfile.TemporaryDirectory() as directory:
+            said = boot(root, pathlib.Path(directory), "1536", options.timeout)
+        print(f"== {release}\n{said}", flush=True)
+        bad += not said.rstrip().endswith("passed, 0 failed, 0 skipped")
+    return bad
+
+
+if __name__ == "__main__":
+    sys.exit(main())
