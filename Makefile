@@ -205,7 +205,7 @@ fuzz: deps
 	$(Q)tools/deps fuzz
 	$(Q)$(MAKE) -j2 $(FUZZ)
 	$(Q)for target in $(FUZZ); do mkdir -p $$target.corpus && \
-		$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=4096 -len_control=0 \
+		$$target -max_total_time=$(FUZZ_SECONDS) -timeout=60 -rss_limit_mb=2048 -max_len=4096 -len_control=0 \
 			-artifact_prefix=$$target. -print_final_stats=1 -verbosity=0 $$target.corpus \
 			$$(ls -d tests/fuzz/corpus/$$(basename $$target | sed s/^fuzz_//) 2>/dev/null) || exit 1; done
 
