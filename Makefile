@@ -228,7 +228,12 @@ install: all
 	install -D -m 0755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/pymemtop
 	$(if $(wildcard docs/pymemtop.1.scd),scdoc <docs/pymemtop.1.scd >$O/pymemtop.1)
 	$(if $(wildcard docs/pymemtop.1.scd),install -D -m 0644 $O/pymemtop.1 $(DESTDIR)$(PREFIX)/share/man/man1/pymemtop.1)
-	$(if $(wildcard docs/pymemtop.bash),install -D -m 0644 docs/pymemtop.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pymemtop)
+	$(PROGRAM) --completion bash >$O/pymemtop.bash
+	$(PROGRAM) --completion zsh >$O/pymemtop.zsh
+	$(PROGRAM) --completion fish >$O/pymemtop.fish
+	install -D -m 0644 $O/pymemtop.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pymemtop
+	install -D -m 0644 $O/pymemtop.zsh $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_pymemtop
+	install -D -m 0644 $O/pymemtop.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/pymemtop.fish
 	sed 's#/usr/bin/#$(PREFIX)/bin/#' dist/systemd/pymemtop.service >$O/pymemtop.service
 	install -D -m 0644 $O/pymemtop.service $(DESTDIR)$(UNITDIR)/pymemtop.service
 	test -e $(DESTDIR)/etc/default/pymemtop || \

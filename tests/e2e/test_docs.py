@@ -28,10 +28,9 @@ def test_man_page_has_every_option(real_options):
     assert set(OPTION.findall(text)) == real_options
 
 
-def test_completion_has_every_option(real_options):
-    text = (ROOT / "docs" / "pymemtop.bash").read_text()
-    words = re.search(r'options="(.*?)"', text, re.S)[1]
-    assert set(OPTION.findall(words)) == real_options
+def test_completion_has_every_option(pymemtop, real_options):
+    script = pymemtop.run("--completion", "bash").stdout
+    assert set(OPTION.findall(" ".join(re.findall("options='(.*?)'", script)))) == real_options
 
 
 def test_install_honours_destdir_and_prefix(pymemtop, tmp_path):
@@ -44,6 +43,8 @@ def test_install_honours_destdir_and_prefix(pymemtop, tmp_path):
         "opt/x/bin/pymemtop",
         "opt/x/share/man/man1/pymemtop.1",
         "opt/x/share/bash-completion/completions/pymemtop",
+        "opt/x/share/zsh/vendor-completions/_pymemtop",
+        "opt/x/share/fish/vendor_completions.d/pymemtop.fish",
         "opt/x/lib/systemd/system/pymemtop.service",
         "etc/default/pymemtop",
     }

@@ -104,6 +104,8 @@ def check(root, package):
         "usr/bin/pymemtop",
         "usr/lib/systemd/system/pymemtop.service",
         "usr/share/bash-completion/completions/pymemtop",
+        "usr/share/zsh/vendor-completions/_pymemtop",
+        "usr/share/fish/vendor_completions.d/pymemtop.fish",
         "etc/default/pymemtop",
     ):
         assert name in new or f"{name}.gz" in new, f"{name} is missing"

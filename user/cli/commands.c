@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "cli/advise_command.h"
+#include "cli/completion.h"
 #include "cli/diff.h"
 #include "cli/doctor.h"
 #include "cli/interrupt.h"
@@ -158,7 +159,8 @@ static void print_overview(void)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("  %-10s %s\n", commands[i].name, commands[i].usage.summary);
 	printf("\n  -h, --help       of a command too: pymemtop snapshot --help\n"
-	       "  -V, --version\n\n" EXIT_CODES "\n");
+	       "  -V, --version\n"
+	       "  --completion bash|zsh|fish   prints completion for a shell\n\n" EXIT_CODES "\n");
 }
 
 /* What was printed may not have arrived. */
@@ -203,6 +205,11 @@ static int dispatch(int argc, char **argv, struct error *err)
 		printf("pymemtop %s\n", PYMEMTOP_VERSION);
 		return EXIT_OK;
 	}
+	if (streq(word, "--completion") && argc == 3)
+		return completion_write(stdout, argv[2])
+			       ? error_set(err, EINVAL, EXIT_USAGE,
+					   "completion is for bash, zsh and fish")
+			       : EXIT_OK;
 	if (*word && *word != '-' && !(*word >= '0' && *word <= '9'))
 		return error_set(err, EINVAL, EXIT_USAGE,
 				 "'%.60s' is neither a command nor a PID; try 'pymemtop --help'",
