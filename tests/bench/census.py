@@ -90,6 +90,7 @@ def show_heap(megabytes, f):
     print(
         f"{megabytes:>7} MB {f['blocks']:>12,.0f} blocks  copy {f['copy_ms']:8.1f} ms  census, one thread"
         f" {f['census_1_ms']:8.1f} ms ({f['ratio_1']:.2f})  two {f['census_2_ms']:8.1f} ms ({f['ratio_2']:.2f})"
+        f"  CPU time {f['cpu_copy_ms']:.1f} and {f['cpu_1_ms']:.1f} ms ({f['cpu_1_ms'] / f['cpu_copy_ms']:.2f})"
         f"  own RSS {f['own_rss_kib'] / 1024:.1f} MiB",
         flush=True,
     )
