@@ -157,7 +157,9 @@ unit: $(UNIT)
 	$(Q)$(PYTHON) tests/run.py --build $O unit
 
 # Recursive, because what deps installs must be there before the rest is looked up.
+# Without what single tests need, these say so: no reason not to run the others.
 check: deps
+	$(Q)tools/deps tests || true
 	$(Q)$(MAKE) -j2 check-run
 check-run: all $(UNIT) $(TOOLS)
 	$(Q)$(PYTHON) tests/run.py --build $O rules unit python

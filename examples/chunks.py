@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A table read all at once or in chunks; looked at while the last part of it is in memory.
 
-chunks.py all|chunks [ROWS]    With pandas where it is installed, else with csv; the ready line says which.
+chunks.py all|chunks|pandas_all|pandas_chunks [ROWS]    With the csv module, or with pandas where it is installed.
 """
 
 import csv
@@ -28,9 +28,6 @@ def write_table(path, rows):
 
 def chunks_of(path):
     """A generator of parts of the table."""
-    if pandas:
-        yield from pandas.read_csv(path, chunksize=CHUNK)
-        return
     with open(path, newline="") as lines:
         rows = csv.reader(lines)
         next(rows)
@@ -42,8 +39,6 @@ def chunks_of(path):
 
 
 def read_all(path):
-    if pandas:
-        return pandas.read_csv(path)
     with open(path, newline="") as lines:
         return list(csv.reader(lines))
 
@@ -55,7 +50,9 @@ def build(variant, rows):
         write_table(path, rows)
         if variant == "all":
             return read_all(path)
-        for chunk in chunks_of(path):
+        if variant == "pandas_all":
+            return pandas.read_csv(path)
+        for chunk in chunks_of(path) if variant == "chunks" else pandas.read_csv(path, chunksize=CHUNK):
             last = chunk
         return last
     finally:
@@ -64,5 +61,5 @@ def build(variant, rows):
 
 if __name__ == "__main__":
     kept = build(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 100_000)
-    print("ready", "pandas" if pandas else "csv", flush=True)
+    print("ready", flush=True)
     sys.stdin.readline()

@@ -51,6 +51,9 @@ TABLES = {
 }
 
 
+PANDAS = Difference("all rows, less for chunks, with pandas", "chunks", "pandas_all", "pandas_chunks")
+
+
 def row_name(interpreter):
     """ "3.13", "3.13t"; None for builds that the page leaves out."""
     if interpreter.debug:
@@ -59,10 +62,7 @@ def row_name(interpreter):
 
 
 def snapshot(pymemtop, interpreter, program, variant):
-    """The snapshot, or None where the example found pandas: the page speaks of csv."""
     with running(interpreter, program, variant) as target:
-        if target.ready == "pandas":
-            return None
         done = subprocess.run([pymemtop, "snapshot", str(target.pid)], capture_output=True, check=True)
     return json.loads(done.stdout)
 
@@ -70,8 +70,6 @@ def snapshot(pymemtop, interpreter, program, variant):
 def measure(pymemtop, interpreter, column):
     if isinstance(column, Difference):
         more, less = (snapshot(pymemtop, interpreter, column.program, v) for v in (column.more, column.less))
-        if more is None:
-            return None
         return (more["memory"]["python_inuse_bytes"] - less["memory"]["python_inuse_bytes"]) / 2**20
     found = snapshot(pymemtop, interpreter, column.program, column.variant)
     (row,) = [t for t in found["types"] if t["name"] == column.type and t["inuse_objects"]]
@@ -79,8 +77,6 @@ def measure(pymemtop, interpreter, column):
 
 
 def show(column, value):
-    if value is None:
-        return "–"
     return f"{value:.1f} MiB" if isinstance(column, Difference) else f"{value:.0f}"
 
 
