@@ -36,10 +36,12 @@ static void duplicates(void **state)
 	pic->duplicates.bytes = 1 << 21;
 	pic->duplicates.copies = 40000;
 	pic->duplicates.sampling = 1;
+	pic->duplicates.unseen_bytes = 3 << 20;
 	rules_duplicate_strings(pic, &limits);
 	assert_int_equal(pic->advice_count, 1);
 	assert_string_equal(pic->advice[0].kind, "duplicate_strings");
 	assert_null(strchr(pic->advice[0].detail, '"'));
+	assert_non_null(strstr(pic->advice[0].detail, "3.0 MiB of longer strs were not compared"));
 	pic->duplicates.values = calloc(1, sizeof(*pic->duplicates.values));
 	pic->duplicates.values[0] =
 		(struct picture_value){ .text = strdup("worker"), .copies = 9, .bytes = 1 };

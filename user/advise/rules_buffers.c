@@ -78,6 +78,17 @@ static void append_values(const struct picture *pic, char *buf, size_t cap)
 	}
 }
 
+/* Long strs are not read whole: where they are much, that much is not known. */
+static void append_unseen(const struct picture *pic, char *buf, size_t cap)
+{
+	size_t len = strlen(buf);
+	char size[FORMAT_SIZE_MAX];
+
+	if (pic->duplicates.unseen_bytes > pic->duplicates.bytes / 10)
+		snprintf(buf + len, cap - len, "; %s of longer strs were not compared",
+			 format_size(size, (uint64_t)pic->duplicates.unseen_bytes));
+}
+
 int rules_duplicate_strings(struct picture *pic, const struct rules_limits *limits)
 {
 	int64_t sampling = pic->duplicates.sampling;
@@ -101,6 +112,7 @@ int rules_duplicate_strings(struct picture *pic, const struct rules_limits *limi
 		 "keeps one of each",
 		 sampling == 1 ? "" : "about ",
 		 format_count(count, (uint64_t)pic->duplicates.copies));
+	append_unseen(pic, detail, sizeof(detail));
 	append_values(pic, detail, sizeof(detail));
 	return picture_add_advice(pic, &advice);
 }
