@@ -22,6 +22,9 @@ const volatile __u64 pool_mask = 0;   /* ~(pool_size - 1) */
 const volatile __u32 refcount_mask_high =
 	0; /* upper half of the reference count word that counts */
 
+const volatile __u32 raw_hook =
+	0; /* debug hooks of libc's malloc as well: what lies in front of a large block */
+
 const volatile bool self_check = false;
 
 /* Set while attached. Records are written between enabled = 1 and 0, so that no half-attached
@@ -72,6 +75,13 @@ struct {
 	__u16 site;
 	__u16 inside; /* libc's realloc has been entered with this block */
 } pending;
+
+/* A block on its way through the debug hooks, which wipe it before they free it: its first words.
+ */
+struct {
+	__u64 addr;
+	__u64 words[6];
+} dying;
 
 /* The self-check: what the first of two sites said of the block that is handed out. */
 __u64 expected;
@@ -210,6 +220,7 @@ static __always_inline int at_large(struct pt_regs *ctx, struct site_cookie c, _
 		count(EVENTS_LOST_STACK);
 		return 0;
 	}
+	addr -= raw_hook;
 	chunk = chunk_read(addr);
 	e = reserve(&at);
 	if (!e)
@@ -226,6 +237,35 @@ static __always_inline __u8 dead_flag(__u64 refcount, __u8 flag)
 	return ((__u32)refcount | ((__u32)(refcount >> 32) & refcount_mask_high)) ? 0 : flag;
 }
 
+/* The smallest block has 16 bytes, and only the last of an arena has nothing mapped behind it. */
+static __always_inline void words_read(__u64 *words, __u64 addr)
+{
+	if (bpf_probe_read_user(words, 48, (void *)addr)) {
+		words[2] = words[3] = words[4] = words[5] = 0;
+		bpf_probe_read_user(words, 16, (void *)addr);
+		count(EVENTS_PARTIAL_FREE);
+	}
+}
+
+static __always_inline int at_dying(__u64 content)
+{
+	if (!content)
+		return 0;
+	dying.addr = content - EVENTS_HOOK_BYTES;
+	words_read(dying.words, content);
+	return 0;
+}
+
+/* A large block has the header of the hooks of its own domain and that of the raw one; what is in
+ * front of a small block is the end of another (PYMEM_FORBIDDENBYTE) or of a pool's header. */
+static __always_inline bool hook_in_front(__u64 addr)
+{
+	__u64 word = 0;
+
+	bpf_probe_read_user(&word, sizeof(word), (void *)(addr - 8));
+	return word == 0xfdfdfdfdfdfdfd72; /* 'r' */
+}
+
 static __always_inline int at_free(struct site_cookie c, __u64 addr)
 {
 	union event_word head = { .kind = EVENT_FREE, .site = c.site };
@@ -234,13 +274,13 @@ static __always_inline int at_free(struct site_cookie c, __u64 addr)
 
 	if (!addr)
 		return 0;
-	/* The smallest block has 16 bytes, and only the last of an arena has nothing mapped behind
-	 * it. */
-	if (bpf_probe_read_user(words, sizeof(words), (void *)addr)) {
-		words[2] = words[3] = words[4] = words[5] = 0;
-		bpf_probe_read_user(words, 16, (void *)addr);
-		count(EVENTS_PARTIAL_FREE);
-	}
+	if (dying.addr == addr)
+		__builtin_memcpy(words, dying.words, sizeof(words));
+	else
+		words_read(words, addr);
+	dying.addr = 0;
+	if (raw_hook && hook_in_front(addr))
+		addr -= raw_hook;
 	e = reserve(&at);
 	if (!e)
 		return 0;
@@ -270,7 +310,7 @@ static __always_inline int at_realloc(struct site_cookie c, __u64 old)
  * thread, is ours. */
 static __always_inline int at_libc_realloc(struct pt_regs *ctx)
 {
-	if (!pending.old || pending.inside || pending.old != ctx->di ||
+	if (!pending.old || pending.inside || pending.old - raw_hook != ctx->di ||
 	    pending.tid != (__u32)bpf_get_current_pid_tgid())
 		return 0;
 	pending.size = ctx->si;
@@ -295,7 +335,7 @@ static __always_inline int at_libc_realloc_end(struct pt_regs *ctx)
 	if (!e)
 		return 0;
 	e->addr = ctx->ax;
-	e->large.old = pending.old;
+	e->large.old = pending.old - raw_hook;
 	e->large.size = pending.size;
 	e->large.chunk = chunk;
 	submit(e, (union event_word){ .kind = EVENT_MOVE, .site = pending.site }, at);
@@ -371,6 +411,8 @@ static __always_inline int dispatch(struct pt_regs *ctx, struct site_cookie c)
 		return at_free(c, value);
 	case SITE_LARGE:
 		return at_large(ctx, c, value);
+	case SITE_DYING:
+		return at_dying(value);
 	case SITE_REALLOC:
 		return at_realloc(c, value);
 	case SITE_LIBC_REALLOC:

@@ -57,7 +57,8 @@ struct event {
 					flags; 0: unreadable */
 			__u64 old;   /* MOVE */
 		} large;	     /* LARGE and MOVE */
-		__u64 types[3];	     /* FREE: the words at addr + 8, + 24, + 40; 0: unreadable */
+		__u64 types[3]; /* FREE: the words at 8, 24 and 40 of the content, which begins at
+				   addr or behind debug hooks; 0: unreadable */
 	};
 };
 
@@ -99,7 +100,12 @@ enum site_role {
 	SITE_EMPTY = 9,	   /* does nothing: what a hit costs */
 	SITE_BLOCK = 10,   /* `was it the pool's last free block?` register: the block handed out */
 	SITE_OPENING = 11, /* a pool is set up; register: pool; size_reg: its size class */
+	SITE_DYING = 12,   /* in the debug hooks' free; register: what is behind their header */
 };
+
+/* What debug hooks keep in front of a block's content (Objects/obmalloc.c, _PyMem_DebugRawAlloc).
+ */
+#define EVENTS_HOOK_BYTES 16
 
 #define SITES_MAX 1024
 #define SITE_NO_REG 0xff

@@ -57,7 +57,7 @@ static int setup(void **state)
 	make_type(f.layout);
 	assert_int_equal(process_open(getpid(), &f.proc, &err), 0);
 	assert_int_equal(memory_live_new(getpid(), &f.mem), 0);
-	assert_int_equal(fresh_new(f.proc, f.layout, f.mem, &f.fresh), 0);
+	assert_int_equal(fresh_new(f.proc, f.layout, f.mem, false, &f.fresh), 0);
 	*state = &f;
 	return 0;
 }
@@ -112,6 +112,36 @@ static void a_header_is_read_when_it_is_old_enough(void **state)
 	assert_int_equal(seen.type, address(type));
 	assert_int_equal(fresh_resolve(f->fresh, 200, wanted, typed, &seen), 0);
 	assert_int_equal(seen.typed, 1);
+}
+
+static void put_hook(uint8_t *at, uint8_t domain)
+{
+	memset(at + 8, 0xfd, 8);
+	at[8] = domain;
+}
+
+/* A large block has two headers of debug hooks, a small one has one. */
+static void headers_are_read_behind_hooks(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = { .want = true };
+
+	fresh_freep(&f->fresh);
+	assert_int_equal(fresh_new(f->proc, f->layout, f->mem, true, &f->fresh), 0);
+	for (int hooks = 1; hooks <= 2; hooks++) {
+		uint8_t *block = blocks[0];
+
+		memset(blocks, 0, sizeof(blocks));
+		put_hook(block, hooks == 2 ? 'r' : 'o');
+		if (hooks == 2)
+			put_hook(block + 16, 'o');
+		put(block + 16 * hooks + 16, 1);
+		put(block + 16 * hooks + 24, address(type));
+		assert_int_equal(fresh_push(f->fresh, address(block), 1), 0);
+		assert_int_equal(fresh_resolve(f->fresh, 1, wanted, typed, &seen), 0);
+		assert_int_equal(seen.typed, hooks);
+		assert_int_equal(seen.type, address(type));
+	}
 }
 
 static void raw_blocks_and_wrong_fronts_have_no_type(void **state)
@@ -173,6 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_header_is_read_when_it_is_old_enough, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(headers_are_read_behind_hooks, setup, teardown),
 		cmocka_unit_test_setup_teardown(raw_blocks_and_wrong_fronts_have_no_type, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(what_nobody_wants_is_not_read, setup, teardown),

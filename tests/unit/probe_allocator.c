@@ -35,6 +35,9 @@ static void debug_hooks_are_looked_behind(void **state)
 
 	read_table("pymalloc_debug", &table);
 	assert_int_equal(table.kind, ALLOCATOR_HOOKED);
+	assert_true(table.debug && table.raw_debug && table.pymalloc);
+	assert_int_equal(table.debug_free, table.obj.free);
+	assert_int_not_equal(table.libc.realloc, table.raw.realloc);
 	assert_int_not_equal(table.inner.malloc, table.obj.malloc);
 	read_table(NULL, &plain);
 	assert_int_equal(table.inner.malloc & 0xfff,

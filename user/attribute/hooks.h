@@ -3,7 +3,7 @@
  * What debug hooks put around each block: 16 bytes in front (size, the domain's letter, a guard)
  * and a guard of 8 behind. A large block has that twice where pymalloc passes it on to the raw
  * domain, which has hooks too (Objects/obmalloc.c, _PyMem_DebugRawAlloc, pymalloc's fall-back to
- * PyMem_RawMalloc; 3.8 to 3.15). Private to attribute/.
+ * PyMem_RawMalloc; 3.8 to 3.15).
  */
 #pragma once
 

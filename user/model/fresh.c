@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "model/fresh.h"
 
+#include "attribute/hooks.h"
 #include "attribute/refcount.h"
 #include "attribute/types.h"
 #include "base/util.h"
@@ -10,6 +11,7 @@
 
 #define BATCH 1024
 #define HEAD_BYTES 48 /* as far as the type word behind the largest pre-header */
+#define HOOKED_BYTES (2 * HOOKS_FRONT + HEAD_BYTES)
 /* The mappings are read again when a type seems to lie outside of them, but not more often than
  * this. */
 #define MAPS_AGE_NS NSEC_PER_SEC
@@ -22,6 +24,7 @@ struct fresh {
 	const struct process *proc;
 	const struct layout *layout;
 	struct memory *mem;
+	bool hooked;
 	struct maps *maps;
 	struct types *types;
 	struct fresh_block *queue; /* a ring, a power of two */
@@ -36,7 +39,7 @@ static bool fresh_may_be_type(const void *ctx, uint64_t addr)
 }
 
 int fresh_new(const struct process *proc, const struct layout *layout, struct memory *mem,
-	      struct fresh **ret)
+	      bool hooked, struct fresh **ret)
 {
 	struct fresh *fresh = calloc(1, sizeof(*fresh));
 	int r;
@@ -46,6 +49,7 @@ int fresh_new(const struct process *proc, const struct layout *layout, struct me
 	fresh->proc = proc;
 	fresh->layout = layout;
 	fresh->mem = mem;
+	fresh->hooked = hooked;
 	fresh->room = 4096;
 	fresh->queue = calloc(fresh->room, sizeof(*fresh->queue));
 	r = fresh->queue ? maps_read(proc, &fresh->maps) : -ENOMEM;
@@ -117,18 +121,26 @@ static uint64_t fresh_type_of_live(struct fresh *fresh, const uint8_t *data)
 	return 0;
 }
 
+/* What is behind the headers of debug hooks. */
+static const uint8_t *content(const struct fresh *fresh, const uint8_t *data)
+{
+	return fresh->hooked ? data + HOOKS_FRONT * hooks_count(data, HOOKED_BYTES) : data;
+}
+
 static ssize_t fresh_resolve_batch(struct fresh *fresh, const uint64_t *addrs, size_t count,
 				   fresh_typed_fn *typed, void *ctx)
 {
-	static __thread uint8_t data[BATCH][HEAD_BYTES];
+	static __thread uint8_t data[BATCH][HOOKED_BYTES];
 	static __thread struct memory_piece pieces[BATCH];
+	size_t bytes = fresh->hooked ? HOOKED_BYTES : HEAD_BYTES;
 	ssize_t r;
 
 	for (size_t i = 0; i < count; i++)
-		pieces[i] = (struct memory_piece){ addrs[i], data[i], HEAD_BYTES, 0 };
+		pieces[i] = (struct memory_piece){ addrs[i], data[i], bytes, 0 };
 	r = memory_read_batch(fresh->mem, pieces, count);
 	for (size_t i = 0; r >= 0 && i < count; i++)
-		typed(ctx, addrs[i], pieces[i].got ? fresh_type_of_live(fresh, data[i]) : 0);
+		typed(ctx, addrs[i],
+		      pieces[i].got ? fresh_type_of_live(fresh, content(fresh, data[i])) : 0);
 	return r;
 }
 

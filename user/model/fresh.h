@@ -18,9 +18,9 @@
 
 struct fresh;
 
-/* @mem is borrowed. */
+/* @mem is borrowed. @hooked: each block begins with the headers of debug hooks. */
 int fresh_new(const struct process *proc, const struct layout *layout, struct memory *mem,
-	      struct fresh **ret);
+	      bool hooked, struct fresh **ret);
 void fresh_free(struct fresh *fresh);
 DEFINE_CLEANUP(struct fresh, fresh_free)
 

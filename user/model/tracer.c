@@ -96,11 +96,12 @@ int tracer_new(const struct tracer_options *options, struct tracer **ret, struct
 	if (!r)
 		r = ledger_new(&t->live);
 	if (!r)
-		r = fresh_new(options->proc, options->layout, t->mem, &t->fresh);
-	if (!r)
 		r = pools_new(options->layout, t->mem, &t->pools);
 	if (!r)
 		r = tracer_load(t, err);
+	if (!r)
+		r = fresh_new(options->proc, options->layout, t->mem, t->plan->allocator.debug,
+			      &t->fresh);
 	if (r < 0) {
 		tracer_free(t);
 		return r;

@@ -93,17 +93,17 @@ static bool same_functions(const struct allocator_domain *a, const struct alloca
  */
 static bool behind_hooks(const struct python *py, struct memory *mem,
 			 const struct allocator_domain *outer, struct allocator_domain *ret,
-			 bool *ret_debug)
+			 uint64_t *ret_debug_free)
 {
 	struct allocator_domain inner = *outer;
 
 	for (int depth = 0; inner.ctx; depth++) {
-		uint64_t ctx = inner.ctx;
+		uint64_t ctx = inner.ctx, hook_free = inner.free;
 
 		if (depth == HOOKS_MAX)
 			return false;
 		if (domain_read(py, mem, ctx + 8, &inner))
-			*ret_debug = true;
+			*ret_debug_free = hook_free;
 		else if (!domain_read(py, mem, ctx, &inner))
 			return false;
 	}
@@ -115,24 +115,25 @@ int allocator_read(const struct python *py, const struct layout *layout, struct 
 		   struct code *code, struct allocator *ret)
 {
 	struct allocator table = { 0 };
-	struct allocator_domain raw;
-	bool raw_debug = false;
+	uint64_t raw_debug_free = 0;
 
 	if (!domains_find(py, layout, mem, code, &table))
 		return -ENOENT;
 	table.inner = table.obj;
-	if (!behind_hooks(py, mem, &table.obj, &table.inner, &table.debug) ||
-	    !behind_hooks(py, mem, &table.raw, &raw, &raw_debug))
+	if (!behind_hooks(py, mem, &table.obj, &table.inner, &table.debug_free) ||
+	    !behind_hooks(py, mem, &table.raw, &table.libc, &raw_debug_free))
 		table.kind = ALLOCATOR_UNKNOWN;
 	else if (py->free_threaded)
 		table.kind = ALLOCATOR_MIMALLOC;
 	else if (table.obj.ctx)
 		table.kind = ALLOCATOR_HOOKED;
 	else
-		table.kind = same_functions(&table.inner, &raw) ? ALLOCATOR_MALLOC
-								: ALLOCATOR_PYMALLOC;
+		table.kind = same_functions(&table.inner, &table.libc) ? ALLOCATOR_MALLOC
+								       : ALLOCATOR_PYMALLOC;
+	table.debug = table.debug_free;
+	table.raw_debug = raw_debug_free;
 	table.pymalloc = (table.kind == ALLOCATOR_HOOKED || table.kind == ALLOCATOR_PYMALLOC) &&
-			 !same_functions(&table.inner, &raw);
+			 !same_functions(&table.inner, &table.libc);
 	*ret = table;
 	return 0;
 }

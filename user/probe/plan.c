@@ -43,7 +43,7 @@ static uint64_t libc_realloc(const struct plan_source *source, struct code *code
 			     const struct plan *plan)
 {
 	uint64_t bias = source->py->bias, value;
-	const cs_insn *insn = code_at(code, plan->allocator.raw.realloc - bias);
+	const cs_insn *insn = code_at(code, plan->allocator.libc.realloc - bias);
 
 	for (int i = 0; insn && i < PLT_STEPS; i++) {
 		uint64_t next = insn->address + insn->size, slot = 0;
@@ -103,13 +103,9 @@ static int plan_allocator(const struct plan_source *source, struct code *code, s
 		return unsupported(err, "the allocator table was not found (use --events off)");
 	switch (plan->allocator.kind) {
 	case ALLOCATOR_HOOKED:
-		/* They wipe a block before it is freed: its type could not be read there. */
-		if (plan->allocator.debug)
-			return unsupported(
-				err, "the process runs with debug hooks, of PYTHONMALLOC or a "
-				     "--with-pydebug build (use --events off)");
 		if (!plan->allocator.pymalloc)
-			break;
+			return unsupported(err, "behind the process's hooks there is only malloc "
+						"(use --events off)");
 		return 0;
 	case ALLOCATOR_PYMALLOC:
 		return 0;
@@ -178,6 +174,19 @@ static int plan_fresh(const struct plan_source *source, struct code *code, uint6
 						    "recognised (use --events off)");
 }
 
+/* Debug hooks wipe a block before they free it: what it was is read where they begin. */
+static int plan_hooks(const struct plan_source *source, struct code *code, struct plan *plan)
+{
+	struct site site = { .role = SITE_DYING };
+	uint64_t entry = plan->allocator.debug_free - source->py->bias;
+	int r;
+
+	if (!plan->allocator.debug)
+		return 0;
+	r = sites_find_entry(code, entry, REG_RSI, false, &site);
+	return r ? r : sites_add(&plan->sites, &site);
+}
+
 static int plan_sites(const struct plan_source *source, struct code *code, struct plan *plan,
 		      struct error *err)
 {
@@ -192,8 +201,12 @@ static int plan_sites(const struct plan_source *source, struct code *code, struc
 			       &fn))
 		return unsupported(err, "the allocator has no unwind information");
 	r = large_find_counter(code, &fn, &plan->sites, &plan->counter);
+	if (r && source->py->debug)
+		return unsupported(err, "a --with-pydebug build is compiled in ways that are not "
+					"recognised (use --events off)");
 	if (r)
-		return unsupported(err, "the counter of large blocks was not recognised");
+		return unsupported(err, "the counter of large blocks was not recognised "
+					"(use --events off)");
 	r = large_find(code, &plan->counter, &plan->sites);
 	if (r)
 		return r;
@@ -206,6 +219,8 @@ static int plan_sites(const struct plan_source *source, struct code *code, struc
 	}
 	if (!r)
 		r = frees_find_pushes(code, source->layout, but, &plan->sites);
+	if (!r)
+		r = plan_hooks(source, code, plan);
 	if (r)
 		return r;
 	return plan_fresh(source, code, fresh, plan, err);
@@ -271,6 +286,7 @@ const char *plan_role_name(enum site_role role)
 		[SITE_REALLOC] = "reallocation",
 		[SITE_FRESH] = "pool opened",
 		[SITE_OPENING] = "pool opened",
+		[SITE_DYING] = "free by debug hooks",
 		[SITE_LIBC_REALLOC] = "large reallocation",
 		[SITE_LIBC_REALLOC_END] = "large reallocation, end",
 	};

@@ -41,6 +41,8 @@ static int load_once(struct session *session)
 	if (r)
 		return r;
 	session->bpf->rodata->pool_mask = ~((uint64_t)session->plan->pool_size - 1);
+	if (session->plan->allocator.raw_debug)
+		session->bpf->rodata->raw_hook = EVENTS_HOOK_BYTES;
 	session->bpf->rodata->self_check = options->self_check;
 	session->bpf->rodata->refcount_mask_high = session->plan->refcount_mask_high;
 	if (options->link == SESSION_LINK_PERF)
