@@ -21,7 +21,12 @@ for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, signal.SIG_DFL)
 
+# What the matrix at the end of a run says of each interpreter, and which tests say it.
+EXACT = {"test_census.py": "census", "test_layouts.py": "layouts", "test_dict_layouts.py": "layouts"}
+
 matrix = collections.defaultdict(collections.Counter)
+exact = collections.defaultdict(lambda: collections.defaultdict(set))
+measured = {}
 
 
 def pytest_addoption(parser):
@@ -105,7 +110,19 @@ def pytest_runtest_makereport(item, call):
     parameters = getattr(getattr(item, "callspec", None), "params", {})
     # Teardown counts only when it breaks; setup when it does anything but pass.
     if "interpreter" in parameters and (report.when == "call" or report.outcome != "passed"):
-        matrix[parameters["interpreter"]][report.outcome] += 1
+        interpreter = parameters["interpreter"]
+        matrix[interpreter][report.outcome] += 1
+        if item.path.name in EXACT:
+            exact[interpreter][EXACT[item.path.name]].add(report.outcome)
+        for name, value in report.user_properties:
+            if name == "events coverage":
+                measured[interpreter] = value
+
+
+def verdict(outcomes):
+    if "failed" in outcomes:
+        return "WRONG"
+    return "exact" if "passed" in outcomes else "-"
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -113,7 +130,10 @@ def pytest_terminal_summary(terminalreporter):
     for interpreter in interpreters.discover():
         counts = matrix[interpreter]
         text = ", ".join(f"{counts[o]} {o}" for o in OUTCOMES) if counts else "not run"
-        terminalreporter.write_line(f"{interpreter.id:24} {text:36} {interpreter.path}")
+        terminalreporter.write_line(
+            f"{interpreter.id:24} {text:36} census {verdict(exact[interpreter]['census']):6} "
+            f"layouts {verdict(exact[interpreter]['layouts']):6} events {measured.get(interpreter, '-'):8} {interpreter.path}"
+        )
     for what, reason in (
         ("BPF", capability.why_no_bpf()),
         ("reading another process", capability.why_no_attach()),

@@ -57,6 +57,7 @@ def test_every_object_is_seen_with_its_address(watched):
 def test_allocations_minus_frees_is_the_change_of_blocks(watched, record_property):
     target, watch = watched
     wrong = []
+    coverage = 1.0
     print(f"\n{'workload':20} {'true':>8} {'events':>8} {'alloc':>8} {'large':>7} {'free':>8} {'move':>6}  coverage")
     for name in target.ask("list").split():
         stats, change = traced(target, watch, f"run {name} {COUNT}")
@@ -65,9 +66,11 @@ def test_allocations_minus_frees_is_the_change_of_blocks(watched, record_propert
             f"{name:20} {change:8} {seen:8} {stats['alloc']:8} {stats['large']:7} {stats['free']:8} "
             f"{stats['move']:6}  {seen / change if change else float('nan'):.5f}"
         )
+        coverage = min(coverage, 1 - abs(seen - change) / max(stats["alloc"] + stats["large"], stats["free"], 1))
         if abs(seen - change) > SLACK or stats["lost"] or stats["addresses_mispredicted"] or stats["reused"]:
             wrong.append((name, change, seen, stats))
         assert target.ask("drop") == "ok"
+    record_property("events coverage", f"{coverage:.2%}")
     assert not wrong
 
 
