@@ -175,7 +175,7 @@ struct recent {
 	int64_t objects, sizeof_bytes;
 };
 
-#define RECENT 2 /* pairs that are allocated together alternate */
+#define RECENT 4 /* pairs that are allocated together alternate */
 
 static void recent_book(struct recent *recent, const struct pool *pool)
 {
@@ -207,8 +207,8 @@ static struct recent *recent_replace(struct worker *w, struct recent *recent,
 
 	if (!type)
 		return NULL;
-	recent_book(&recent[1], pool);
-	recent[1] = recent[0];
+	recent_book(&recent[RECENT - 1], pool);
+	memmove(recent + 1, recent, (RECENT - 1) * sizeof(*recent));
 	recent[0] = (struct recent){ .type = type };
 	return &recent[0];
 }
