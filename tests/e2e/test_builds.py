@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The ways in which a Python is built, installed, run and hidden: each is found, and its heap is told right."""
 
+import json
 import os
 import pathlib
 import re
@@ -302,6 +303,27 @@ def test_subinterpreters(pymemtop, interpreter):
     inner = [row for row in snapshot["types"] if row["name"] == "__main__.Inner"]
     assert [row["inuse_objects"] for row in inner] == [COUNT] * 3
     assert snapshot["census"]["attributed_ratio"] > (0.99 if interpreter.gil else 0.85)
+
+
+LATE_SUBS = SUB.replace("made = [", "input()\nmade = [", 1).replace("import sys\n", "import sys\nprint('ready early', flush=True)\n", 1)
+
+
+def test_subinterpreters_that_come_later(pymemtop, interpreter):
+    """A view that is open sees them too; from 3.12 on they may run at the same time, which events do not know."""
+    if interpreter.version_info < (3, 9) or not interpreter.gil or interpreter.debug:
+        pytest.skip("no module to make them with, or no events")
+    with Target(interpreter, LATE_SUBS) as target:
+        command = [pymemtop.path, "record", str(target.pid), "-i", "500ms", "-d", "4s", "-o", "-"]
+        recording = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        first = json.loads(recording.stdout.readline())
+        assert not first["partial"]
+        assert target.ask("make them") == "ready"
+        last = [json.loads(line) for line in recording.stdout][-1]
+    inner = [row for row in last["types"] if row["name"] == "__main__.Inner"]
+    assert [row["inuse_objects"] for row in inner] == [COUNT] * 3
+    books.check(last)
+    several = interpreter.version_info >= (3, 12)
+    assert any("sub-interpreters" in reason for reason in last["partial_reasons"]) == several
 
 
 THREADS = f"""

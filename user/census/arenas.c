@@ -165,6 +165,16 @@ static int arenas_locate_static(const struct python *py, const struct layout *la
 	return r < 0 ? r : arenas_prove_patiently(state, layout, mem);
 }
 
+/* Of a list of interpreters, never 0. */
+static uint64_t digest(const uint64_t *interps, int count)
+{
+	uint64_t sum = 1;
+
+	for (int i = 0; i < count; i++)
+		sum = (sum ^ interps[i]) * 0x100000001b3ull;
+	return sum | 1;
+}
+
 /* 3.12 on: one state an interpreter, or one that several share (3.13+ sub-interpreters without
  * their own). */
 static int arenas_locate_interpreters(const struct python *py, const struct layout *layout,
@@ -176,6 +186,7 @@ static int arenas_locate_interpreters(const struct python *py, const struct layo
 	if (count < 0)
 		return count;
 	root->evidence = ARENAS_BY_INTERPRETER;
+	root->interpreters = digest(interps, count);
 	for (int i = 0; i < count && root->states_count < ARENAS_STATES_MAX; i++) {
 		uint64_t at = interps[i] + layout->obmalloc_offset;
 		bool known = false;
@@ -183,8 +194,10 @@ static int arenas_locate_interpreters(const struct python *py, const struct layo
 
 		if (layout->obmalloc == LAYOUT_OBMALLOC_POINTER)
 			r = memory_read_u64(mem, at, &at);
-		if (r < 0 || !at)
+		if (r < 0 || !at) { /* one that is being made */
+			root->interpreters = 0;
 			continue;
+		}
 		for (size_t k = 0; k < root->states_count; k++)
 			known |= root->states[k].usedpools == at + layout->obmalloc_usedpools;
 		if (known)
@@ -225,6 +238,24 @@ int arenas_locate(const struct python *py, const struct layout *layout, struct m
 			py->version, py->path ? py->path : "?");
 	*ret = root;
 	return 0;
+}
+
+int arenas_refresh(const struct python *py, const struct layout *layout, struct memory *mem,
+		   struct arenas_root *root)
+{
+	uint64_t interps[INTERPRETERS_MAX];
+	struct arenas_root fresh = {};
+	int r;
+
+	if (root->evidence != ARENAS_BY_INTERPRETER)
+		return 0;
+	r = interpreters_list(py, layout, mem, interps);
+	if (r < 0 || root->interpreters == digest(interps, r))
+		return MIN(r, 0);
+	r = arenas_locate_interpreters(py, layout, mem, &fresh);
+	if (!r)
+		*root = fresh;
+	return r;
 }
 
 static int arenas_append(struct arenas *all, const struct arenas_state *state,

@@ -32,11 +32,11 @@ struct arenas_state {
 			       array */
 };
 
-/* Found once per target; stays valid while it lives, new sub-interpreters apart (arenas_refresh).
- */
+/* Found once per target; stays valid while it lives, sub-interpreters apart (arenas_refresh). */
 struct arenas_root {
 	struct arenas_state states[ARENAS_STATES_MAX];
 	size_t states_count;
+	uint64_t interpreters; /* a digest of those they were found by; 0: look again */
 	enum arenas_evidence evidence;
 };
 
@@ -59,6 +59,13 @@ struct arenas {
  */
 int arenas_locate(const struct python *py, const struct layout *layout, struct memory *mem,
 		  struct arenas_root *ret, struct error *err);
+
+/*
+ * Looks for the states again where sub-interpreters have come or gone since. 0, or negative errno
+ * as arenas_locate() has it, @root as before.
+ */
+int arenas_refresh(const struct python *py, const struct layout *layout, struct memory *mem,
+		   struct arenas_root *root);
 
 /* Reads the arena objects that are in use now. Entries that make no sense are skipped and counted
  * in *ret_bad. */

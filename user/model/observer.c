@@ -80,7 +80,6 @@ static struct smaps *observer_smaps(struct observer *obs)
 
 static int observer_open_parts(struct observer *obs, pid_t pid, struct error *err)
 {
-	cleanup(smaps_freep) struct smaps *smaps = NULL;
 	int r;
 
 	r = sharing_new(&obs->sharing);
@@ -91,7 +90,7 @@ static int observer_open_parts(struct observer *obs, pid_t pid, struct error *er
 	r = memory_live_new(pid, &obs->mem);
 	if (r < 0)
 		return r;
-	smaps = observer_smaps(obs);
+	smaps_free(observer_smaps(obs));
 	r = python_find(obs->proc, obs->mem, &obs->py, err);
 	if (r < 0)
 		return r;
@@ -314,6 +313,12 @@ static int observer_note(struct observer *obs, struct picture *pic, const struct
 		return picture_add_partial(
 			pic, "memory that ended threads left behind was not looked at: where this "
 			     "free-threaded version keeps it is not known");
+	if (obs->tracer && obs->root.states_count > 1)
+		return picture_add_partial(pic,
+					   "events of %zu sub-interpreters that may run at the "
+					   "same time: the order of "
+					   "their records is not certain, nor are the rates",
+					   obs->root.states_count - 1);
 	return heap->interrupted ? picture_add_partial(pic, "the census was interrupted") : 0;
 }
 
@@ -334,6 +339,8 @@ static int observer_read_heap(struct observer *obs, const volatile bool *stop,
 	_cleanup_maps_ struct maps *maps = NULL;
 
 	request.smaps = smaps;
+	if (obs->has_arenas) /* fails where the process is gone, which the census says itself */
+		(void)arenas_refresh(obs->py, obs->layout, obs->mem, &obs->root);
 	return observer_is_exact(obs) ? observer_exact_heap(obs, &request, &maps, ret, drift)
 				      : observer_heap(obs, &request, &maps, ret);
 }
