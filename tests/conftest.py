@@ -122,7 +122,9 @@ def pytest_runtest_makereport(item, call):
 def verdict(outcomes):
     if "failed" in outcomes:
         return "WRONG"
-    return "exact" if "passed" in outcomes else "-"
+    if "passed" not in outcomes:
+        return "-"
+    return "partly" if "skipped" in outcomes else "exact"
 
 
 def pytest_terminal_summary(terminalreporter):

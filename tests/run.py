@@ -10,6 +10,7 @@ import concurrent.futures
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree
@@ -20,6 +21,12 @@ PYTHON_TIMEOUT = 3600
 
 sys.path.insert(0, str(ROOT / "tests" / "check"))
 import rules  # noqa: E402
+
+
+# A run in the background comes with them ignored, and what it starts would ignore them too.
+for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Count:
