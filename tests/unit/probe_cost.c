@@ -2,6 +2,12 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "probe/cost.h"
 
@@ -34,10 +40,43 @@ static void links_of_their_own_close_one_by_one(void **state)
 	assert_true(cost_turn_ns(&cost, 200) < 100000000);
 }
 
+/* On a kernel that ends it there the answer would be that; no answer is an error here. */
+static void who_is_under_seccomp_is_asked_for(void **state)
+{
+	_cleanup_process_ struct process *proc = NULL;
+	struct cost cost = { 0 };
+	struct error err = { 0 };
+	int go[2], r;
+	pid_t pid;
+
+	r = cost_measure(SESSION_LINK_AUTO, &cost, &err);
+	if (r)
+		skip();
+	assert_int_equal(pipe(go), 0);
+	pid = fork();
+	if (!pid) {
+		char byte = 0;
+
+		prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+		(void)!write(go[1], &byte, 1);
+		for (;;)
+			(void)!read(go[0], &byte, 0);
+	}
+	assert_int_equal(read(go[0], &r, 1), 1);
+	assert_int_equal(process_open(pid, &proc, &err), 0);
+	r = cost_check_seccomp(proc, cost.link, &err);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_true(!r || r == -ENOTSUP);
+	if (r)
+		assert_non_null(strstr(err.text, "seccomp"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_hit_has_a_price),
+		cmocka_unit_test(who_is_under_seccomp_is_asked_for),
 		cmocka_unit_test(links_of_their_own_close_one_by_one),
 	};
 

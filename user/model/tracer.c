@@ -77,6 +77,8 @@ static int tracer_load(struct tracer *t, struct error *err)
 		r = cost_measure(SESSION_LINK_PERF, &t->cost, err);
 	session.link = t->cost.link;
 	if (!r)
+		r = cost_check_seccomp(o->proc, t->cost.link, err);
+	if (!r)
 		r = session_new(t->plan, &session, &t->session, err);
 	return r;
 }

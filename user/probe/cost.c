@@ -9,13 +9,22 @@
 #include "events.skel.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define ROUNDS 5
 /* A first guess at opening or closing a window of one link; the real one is measured each time. */
 #define TURN_GUESS_NS (30 * NSEC_PER_MSEC)
 #define ROUND_HITS 4000
+#define STATUS_MAX 16384
 #define RING_RECORDS (1 << 15) /* holds what all rounds of one measurement write */
 
 /*
@@ -80,6 +89,7 @@ struct measurement {
 	enum session_link link;
 	uint64_t offset;
 	uint64_t close_ns;
+	pid_t pid; /* whose pass is probed; 0: ours */
 };
 
 static int attach(const struct measurement *m, struct links *links, const struct bpf_program *prog,
@@ -90,7 +100,7 @@ static int attach(const struct measurement *m, struct links *links, const struct
 	};
 	struct links_target target = { .path = "/proc/self/exe",
 				       .is_return = role == SITE_FRESH,
-				       .pid = getpid() };
+				       .pid = m->pid ? m->pid : getpid() };
 	uint64_t word = cookie.word;
 
 	if (m->link == SESSION_LINK_PERF)
@@ -214,6 +224,88 @@ int cost_measure(enum session_link link, struct cost *ret, struct error *err)
 				 "cannot probe ourselves: %s (see pymemtop doctor)", strerror(-r));
 	*ret = cost;
 	return 0;
+}
+
+static bool is_under_seccomp(const struct process *proc)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *line;
+	size_t len;
+
+	if (process_read_file(proc, "status", STATUS_MAX, &text, &len) < 0)
+		return false;
+	line = strstr(text, "\nSeccomp:");
+	return line && atoi(line + strlen("\nSeccomp:"));
+}
+
+/* The child: once it may go on, it runs over the probe with no system call left but exit. */
+static void __attribute__((noreturn)) pass_sandboxed(int go)
+{
+	static const uint64_t block[8] = { 1 };
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
+	struct sock_fprog program = { .len = ARRAY_SIZE(filter), .filter = filter };
+	char byte;
+
+	if (read(go, &byte, 1) == 1 && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+	    !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		cost_pass(block);
+	for (;;)
+		syscall(SYS_exit, 0);
+}
+
+/* 0 where the child lived through it. */
+static int try_sandboxed(struct measurement *m, int go_read, int go_write)
+{
+	struct links links = { 0 };
+	int r, status = 0;
+
+	m->pid = fork();
+	if (m->pid < 0)
+		return -errno;
+	if (!m->pid)
+		pass_sandboxed(go_read);
+	r = attach(m, &links, m->bpf->progs.on_fresh, SITE_FRESH);
+	if (write(go_write, "", 1) != 1 && !r)
+		r = -errno;
+	while (waitpid(m->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	links_clear(&links);
+	if (r)
+		return r;
+	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -ENOTSUP;
+}
+
+int cost_check_seccomp(const struct process *proc, enum session_link link, struct error *err)
+{
+	struct measurement m = { .link = link };
+	int go[2], r;
+
+	if (!is_under_seccomp(proc))
+		return 0;
+	if (pipe2(go, O_CLOEXEC))
+		return -errno;
+	r = own_offset(&m.offset);
+	if (!r)
+		r = load(&m);
+	if (!r)
+		r = try_sandboxed(&m, go[0], go[1]);
+	if (m.bpf)
+		programs_free(m.bpf, &m.ring);
+	close(go[0]);
+	close(go[1]);
+	if (!r)
+		return 0;
+	return error_set(err, -r, EXIT_UNSUPPORTED,
+			 "cannot trace pid %d, which is under seccomp: this kernel %s (Linux 6.14 "
+			 "mends it; use --events off)",
+			 proc->pid,
+			 r == -ENOTSUP ? "would end it at a return probe"
+				       : "did not let us try whether that ends it");
 }
 
 /* Perf-event links are closed one after another, each with a grace period of its own. */

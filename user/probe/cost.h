@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "probe/session.h"
+#include "target/process.h"
 
 #include <stdbool.h>
 
@@ -24,6 +25,15 @@ struct cost {
  * -ENOTSUP as session_new(). @link: AUTO takes the best that works.
  */
 int cost_measure(enum session_link link, struct cost *ret, struct error *err);
+
+/*
+ * Linux 6.11 made the return of a probed function a system call (x86-64), which a seccomp filter
+ * then judged: it ended the process, until "seccomp: passthrough uretprobe systemcall without
+ * filtering" (6.14, and wherever that went). Where @proc is under seccomp this is tried on a child
+ * of ours first. 0; -ENOTSUP with EXIT_UNSUPPORTED where the child ended of it; other negative
+ * errno where it could not be tried.
+ */
+int cost_check_seccomp(const struct process *proc, enum session_link link, struct error *err);
 
 /* How long opening and closing a window with so many sites will take, before one was opened. */
 uint64_t cost_turn_ns(const struct cost *cost, size_t sites);
