@@ -113,6 +113,7 @@ int smaps_parse(const char *text, size_t len, struct smaps **ret)
 
 void smaps_free(struct smaps *smaps)
 {
-	free(smaps->list);
+	if (smaps)
+		free(smaps->list);
 	free(smaps);
 }

@@ -27,5 +27,6 @@ struct smaps {
  * ms a GiB. */
 int smaps_read(const struct process *proc, struct smaps **ret);
 int smaps_parse(const char *text, size_t len, struct smaps **ret);
+/* NULL is nothing. */
 void smaps_free(struct smaps *smaps);
 DEFINE_CLEANUP(struct smaps, smaps_free)
