@@ -7,14 +7,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sys/resource.h>
+#include <sched.h>
 
 /* Half of a small second-level cache. */
 #define SLICE_BYTES (1024u << 10)
 /* How often a pool that contradicts itself is read again. Each reading takes about 2 us. */
 #define POOL_RETRIES 8
-/* Next to 0 it weighs a tenth (kernel/sched/core.c, sched_prio_to_weight). */
-#define HELPER_NICE 10
 
 struct census_thread {
 	struct census *census;
@@ -299,18 +297,18 @@ static void census_thread_fini(struct census_thread *t)
 }
 
 /*
- * A helper only takes what nobody else wants: it must not push the target off its core. Linux gives
- * each thread its own nice value (setpriority(2), "C library/kernel differences"). The first thread
+ * A helper only takes what nobody else wants: it must not push the target off its core. Under
+ * SCHED_IDLE it weighs 3 next to 1024, and whoever wakes up takes its place at once
+ * (kernel/sched/sched.h, WEIGHT_IDLEPRIO; fair.c, check_preempt_wakeup_fair). The first thread
  * keeps its share, so that a census of a busy target on a busy machine ends.
  */
 static void *census_helper_main(void *arg)
 {
-	(void)setpriority(PRIO_PROCESS, 0, HELPER_NICE);
+	(void)pthread_setschedparam(pthread_self(), SCHED_IDLE, &(struct sched_param){});
 	return census_thread_main(arg);
 }
 
-/* Starts the helpers, does a share of the work, waits. The number of threads that ran; the rest was
- * not needed. */
+/* Starts the helpers, does a share of the work, waits. */
 static void census_run_threads(struct census_thread *threads, size_t count)
 {
 	pthread_t ids[CENSUS_THREADS_MAX];
@@ -320,10 +318,14 @@ static void census_run_threads(struct census_thread *threads, size_t count)
 		started[i] = !pthread_create(&ids[i], NULL, census_helper_main, &threads[i]);
 	census_thread_main(&threads[0]);
 	for (size_t i = 1; i < count; i++) {
-		if (started[i])
+		if (started[i]) {
+			/* Somebody waits for its last item now. Without CAP_SYS_NICE it comes when
+			 * it comes. */
+			(void)pthread_setschedparam(ids[i], SCHED_OTHER, &(struct sched_param){});
 			pthread_join(ids[i], NULL);
-		else
+		} else {
 			threads[i].visitor->done(threads[i].visitor);
+		}
 	}
 }
 
