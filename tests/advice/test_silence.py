@@ -126,6 +126,23 @@ def test_values_only_when_asked(pymemtop, interpreter, start_target, can_attach)
     assert "duplicate_strings" in {a["kind"] for a in asked}
 
 
+def test_long_strs_are_compared_whole(pymemtop, interpreter, start_target, can_attach):
+    """Documents that differ in their last character only, at sizes of each kind of chunk, and copies of them."""
+    source = HEAD + """
+import sys
+sizes = (600, 5_000, 70_000, 300_000)
+kept = [("%0*d" % (size, n // 2))[:] for size in sizes for n in range(20)]
+print('ready', sum(sys.getsizeof(kept[i]) for i in range(0, len(kept), 2)), flush=True)
+input()
+"""
+    target = start_target(interpreter, source)
+    expected = int(target.ready)
+    (found,) = [a for a in pymemtop.json("snapshot", "--duplicates", target.pid)["advice"]
+                if a["kind"] == "duplicate_strings"]
+    assert found["saves_bytes"] == pytest.approx(expected, rel=0.1)
+    assert "could not be read" not in found["detail"]
+
+
 def test_fragmentation(pymemtop, interpreter, start_target, can_attach):
     if not interpreter.gil:
         pytest.skip("free-threaded builds have no pymalloc")

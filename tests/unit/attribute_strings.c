@@ -7,7 +7,12 @@
 
 static void add(struct strings *s, const char *text, uint64_t addr, uint64_t size)
 {
-	strings_add(s, (const uint8_t *)text, strlen(text), addr, size);
+	strings_add(s, NULL,
+		    &(struct strings_text){ .addr = addr,
+					    .size = size,
+					    .len = strlen(text),
+					    .data = (const uint8_t *)text,
+					    .have = strlen(text) });
 }
 
 static void equal_ones_are_counted(void **state)
@@ -22,7 +27,7 @@ static void equal_ones_are_counted(void **state)
 		add(s, "short", 0x2000 + i, 48);
 	add(s, "alone", 0x3000, 48);
 	add(s, "", 0x4000, 48);
-	strings_add(s, NULL, 5000, 0x5000, 5056);
+	strings_add(s, NULL, &(struct strings_text){ .addr = 0x5000, .size = 5056, .len = 5000 });
 	sum = strings_sum(s);
 	assert_int_equal(sum.copies, 4 + 2);
 	assert_int_equal(sum.bytes, 4 * 64 + 2 * 48);
@@ -33,6 +38,34 @@ static void equal_ones_are_counted(void **state)
 	assert_int_equal(top[0].addr, 0x1000);
 	assert_int_equal(top[0].copies, 4);
 	assert_int_equal(top[1].bytes, 96);
+	strings_free(s);
+}
+
+/* More than one piece, once from the target's memory and once at hand: the same; one byte more is
+ * not. */
+static void long_ones_are_read(void **state)
+{
+	static uint8_t text[200003];
+	_cleanup_memory_ struct memory *mem = NULL;
+	struct strings *s = strings_new();
+	struct strings_text t = { .addr = 1, .size = 200064, .contents = 0x10000, .len = 200001 };
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (uint8_t)(i * 7 + i / 256);
+	assert_int_equal(memory_buffer_new(0x10000, text, sizeof(text), &mem), 0);
+	strings_add(s, mem, &t);
+	t.data = text;
+	t.have = 100; /* not enough */
+	strings_add(s, mem, &t);
+	t.have = t.len;
+	strings_add(s, NULL, &t);
+	t.len++;
+	strings_add(s, mem, &t);
+	t.contents = 0x90000;
+	strings_add(s, mem, &t);
+	assert_int_equal(strings_sum(s).copies, 2);
+	assert_int_equal(strings_sum(s).distinct, 2);
+	assert_int_equal(strings_sum(s).unseen_bytes, 200064);
 	strings_free(s);
 }
 
@@ -76,6 +109,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(equal_ones_are_counted),
+		cmocka_unit_test(long_ones_are_read),
 		cmocka_unit_test(threads_come_together),
 		cmocka_unit_test(many_are_sampled),
 	};

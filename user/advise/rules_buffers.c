@@ -78,14 +78,14 @@ static void append_values(const struct picture *pic, char *buf, size_t cap)
 	}
 }
 
-/* Long strs are not read whole: where they are much, that much is not known. */
+/* Strs that were gone or moved when they were read: where they are much, that much is not known. */
 static void append_unseen(const struct picture *pic, char *buf, size_t cap)
 {
 	size_t len = strlen(buf);
 	char size[FORMAT_SIZE_MAX];
 
 	if (pic->duplicates.unseen_bytes > pic->duplicates.bytes / 10)
-		snprintf(buf + len, cap - len, "; %s of longer strs were not compared",
+		snprintf(buf + len, cap - len, "; %s of strs could not be read and compared",
 			 format_size(size, (uint64_t)pic->duplicates.unseen_bytes));
 }
 

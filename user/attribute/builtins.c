@@ -191,13 +191,22 @@ static int64_t charge_str_buffers(struct worker *w, struct type *type, const str
 	return extra;
 }
 
-/* The contents of a compact str go into the count of equal ones, as far as they are all at hand. */
+/* The contents of a compact str, which begin @at bytes into it, go into the count of equal ones. */
 static void note_contents(const struct worker *w, const struct object *obj, uint32_t at,
 			  uint64_t bytes)
 {
-	bool whole = at + bytes <= obj->len;
+	const struct strings_text text = {
+		.addr = obj->addr,
+		.size = obj->block_size,
+		.contents = obj->addr + at,
+		.len = bytes,
+		.data = obj->data + at,
+		.have = obj->len > at ? obj->len - at : 0,
+	};
 
-	strings_add(w->strings, whole ? obj->data + at : NULL, bytes, obj->addr, obj->block_size);
+	/* Contents that end outside of their block are none. */
+	if (at + bytes <= obj->block_addr + obj->block_size - obj->addr)
+		strings_add(w->strings, w->mem, &text);
 }
 
 /* Objects/unicodeobject.c, unicode_sizeof_impl. */

@@ -38,7 +38,7 @@ struct heap_type {
 struct heap_duplicates {
 	bool known;	       /* false: they were not asked for */
 	int64_t copies, bytes; /* beyond the first of each */
-	int64_t unseen_bytes;  /* too long to be compared */
+	int64_t unseen_bytes;  /* of strs that could not be read */
 	unsigned int sampling; /* 1: all were counted, else one in so many */
 	struct {
 		char *text;

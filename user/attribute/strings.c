@@ -8,6 +8,8 @@
 #define COUNT_MAX (SLOTS / 4 * 3)
 /* So many copies are never left out again. */
 #define MANY 32
+/* What is not at hand is read in pieces of this; whole words, so that they make no difference. */
+#define READ_BYTES (64u << 10)
 
 struct slot {
 	uint64_t hash; /* 0: free */
@@ -52,15 +54,32 @@ static uint64_t mix(uint64_t h)
 	return h;
 }
 
-static uint64_t hash_of(const uint8_t *data, size_t len)
+static uint64_t hash_more(uint64_t h, const uint8_t *data, size_t len)
 {
-	uint64_t h = mix(len + 0x9e3779b97f4a7c15ull), word = 0;
+	uint64_t word = 0;
 
 	for (; len >= 8; len -= 8, data += 8)
 		h = mix(h ^ load_u64(data)) + 0x9e3779b97f4a7c15ull;
 	memcpy(&word, data, len);
-	h = mix(h ^ word);
-	return h ? h : 1;
+	return len ? mix(h ^ word) : h;
+}
+
+/* 0: some of it could not be read. */
+static uint64_t hash_text(const struct strings_text *text, struct memory *mem)
+{
+	static __thread uint8_t buf[READ_BYTES];
+	uint64_t h = mix(text->len + 0x9e3779b97f4a7c15ull);
+
+	if (text->len <= text->have)
+		return MAX(hash_more(h, text->data, text->len), (uint64_t)1);
+	for (uint64_t at = 0; at < text->len; at += READ_BYTES) {
+		size_t len = MIN(text->len - at, (uint64_t)READ_BYTES);
+
+		if (!mem || memory_read(mem, text->contents + at, buf, len) < 0)
+			return 0;
+		h = hash_more(h, buf, len);
+	}
+	return MAX(h, (uint64_t)1);
 }
 
 /* The upper half chooses the place, the lowest bits what is left out. */
@@ -113,19 +132,15 @@ static void add_slot(struct strings *strings, const struct slot *add)
 	strings->count++;
 }
 
-void strings_add(struct strings *strings, const uint8_t *data, size_t len, uint64_t addr,
-		 uint64_t size)
+void strings_add(struct strings *strings, struct memory *mem, const struct strings_text *text)
 {
-	struct slot add = { .addr = addr,
-			    .count = 1,
-			    .size = (uint32_t)MIN(size, (uint64_t)UINT32_MAX) };
+	struct slot add = { .hash = hash_text(text, mem), .addr = text->addr, .count = 1 };
 
-	if (!data) {
-		strings->unseen_bytes += (int64_t)size;
-		return;
-	}
-	add.hash = hash_of(data, len);
-	add_slot(strings, &add);
+	add.size = (uint32_t)MIN(text->size, (uint64_t)UINT32_MAX);
+	if (add.hash)
+		add_slot(strings, &add);
+	else
+		strings->unseen_bytes += (int64_t)text->size;
 }
 
 void strings_merge(struct strings *strings, const struct strings *from)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/cleanup.h"
+#include "target/memory.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +19,7 @@ struct strings_sum {
 	int64_t copies;	       /* objects beyond the first of each: estimated where sampled */
 	int64_t bytes;	       /* of their blocks */
 	int64_t distinct;      /* different contents that the sums rest on */
-	int64_t unseen_bytes;  /* blocks of strs too long to be looked at whole */
+	int64_t unseen_bytes;  /* blocks of strs whose contents could not be read */
 	unsigned int sampling; /* one in how many of the different contents was counted */
 };
 
@@ -32,10 +33,19 @@ struct strings *strings_new(void);
 void strings_free(struct strings *strings);
 DEFINE_CLEANUP(struct strings, strings_free)
 
-/* One str object at @addr in a block of @size bytes; its @len bytes of contents are at @data (NULL:
- * not at hand). */
-void strings_add(struct strings *strings, const uint8_t *data, size_t len, uint64_t addr,
-		 uint64_t size);
+/* One str object and its contents. */
+struct strings_text {
+	uint64_t addr;	   /* of the object */
+	uint64_t size;	   /* of its block */
+	uint64_t contents; /* where they are in the target, all @len bytes of them */
+	uint64_t len;
+	const uint8_t *data; /* the first @have bytes of them */
+	uint64_t have;
+};
+
+/* Contents that are not all at hand are read from @mem (NULL: they stay unseen), at the speed of
+ * the copy, without keeping them. */
+void strings_add(struct strings *strings, struct memory *mem, const struct strings_text *text);
 
 /* What @from counted comes to @strings. */
 void strings_merge(struct strings *strings, const struct strings *from);

@@ -274,7 +274,7 @@ struct picture {
 	 * for. */
 	struct {
 		int64_t copies, bytes; /* beyond the first of each */
-		int64_t unseen_bytes;  /* too long to be compared */
+		int64_t unseen_bytes;  /* of strs that could not be read */
 		int64_t sampling;      /* 1: all were counted, else one in so many */
 		struct picture_value *values;
 		size_t values_count;
