@@ -25,6 +25,12 @@ const volatile __u32 refcount_mask_high =
 const volatile __u32 raw_hook =
 	0; /* debug hooks of libc's malloc as well: what lies in front of a large block */
 
+/* Free-threaded: two counts behind the owner, and the type behind them (Include/object.h). */
+const volatile bool split_refcount = false;
+
+/* Debug hooks wipe what is freed: SITE_DYING comes first. */
+const volatile bool hooked = false;
+
 const volatile bool self_check = false;
 
 /* Set while attached. Records are written between enabled = 1 and 0, so that no half-attached
@@ -76,12 +82,20 @@ struct {
 	__u16 inside; /* libc's realloc has been entered with this block */
 } pending;
 
-/* A block on its way through the debug hooks, which wipe it before they free it: its first words.
+/*
+ * Blocks on their way through the debug hooks, which wipe them before they free them: their first
+ * words. By thread, as free-threaded builds have several at a time; what two threads write to one
+ * place is not believed.
  */
+#define DYING_PLACES 64
+
 struct {
 	__u64 addr;
 	__u64 words[6];
-} dying;
+	__u64 pad;
+} dying[DYING_PLACES];
+
+typedef typeof(dying[0]) dying_place;
 
 /* The self-check: what the first of two sites said of the block that is handed out. */
 __u64 expected;
@@ -198,6 +212,28 @@ static __always_inline int at_block(struct site_cookie c, __u64 block)
 	return 0;
 }
 
+/* The block leaves its page behind this branch, unless there is none. */
+static __always_inline int at_page(struct pt_regs *ctx, struct site_cookie c, __u64 block)
+{
+	__u64 size = 0, from = reg_read(ctx, c.size_reg) + c.disp;
+	long r;
+
+	if (ctx->flags & X86_FLAGS_ZF) {
+		count(EVENTS_SLOW);
+		return 0;
+	}
+	if (c.flags & SITE_WIDE)
+		r = bpf_probe_read_user(&size, 8, (void *)from);
+	else
+		r = bpf_probe_read_user(&size, 4, (void *)from);
+	if (r) {
+		count(EVENTS_LOST_POOL);
+		return 0;
+	}
+	emit(EVENT_ALLOC, c.site, block, size);
+	return 0;
+}
+
 static __always_inline __u64 chunk_read(__u64 addr)
 {
 	__u64 chunk = 0;
@@ -247,13 +283,39 @@ static __always_inline void words_read(__u64 *words, __u64 addr)
 	}
 }
 
+static __always_inline dying_place *dying_of_thread(void)
+{
+	return &dying[bpf_get_current_pid_tgid() & (DYING_PLACES - 1)];
+}
+
 static __always_inline int at_dying(__u64 content)
 {
+	dying_place *place = dying_of_thread();
+
 	if (!content)
 		return 0;
-	dying.addr = content - EVENTS_HOOK_BYTES;
-	words_read(dying.words, content);
+	*(volatile __u64 *)&place->addr = 0;
+	barrier();
+	words_read(place->words, content);
+	barrier();
+	*(volatile __u64 *)&place->addr = content - EVENTS_HOOK_BYTES;
 	return 0;
+}
+
+/* What the block at @addr was before it was wiped. */
+static __always_inline bool dying_take(__u64 *words, __u64 addr)
+{
+	dying_place *place = dying_of_thread();
+
+	if (*(volatile __u64 *)&place->addr != addr)
+		return false;
+	barrier();
+	__builtin_memcpy(words, place->words, 48);
+	barrier();
+	if (*(volatile __u64 *)&place->addr != addr)
+		return false;
+	*(volatile __u64 *)&place->addr = 0;
+	return true;
 }
 
 /* A large block has the header of the hooks of its own domain and that of the raw one; what is in
@@ -266,6 +328,30 @@ static __always_inline bool hook_in_front(__u64 addr)
 	return word == 0xfdfdfdfdfdfdfd72; /* 'r' */
 }
 
+static __always_inline __u8 what_died(struct event *e, const __u64 *words, struct site_cookie c)
+{
+	e->types[0] = words[1];
+	e->types[1] = words[3];
+	e->types[2] = words[5];
+	return (c.flags & SITE_LINKED ? 0 : dead_flag(words[0], EVENT_FREE_DEAD_0)) |
+	       dead_flag(words[2], EVENT_FREE_DEAD_16) | dead_flag(words[4], EVENT_FREE_DEAD_32);
+}
+
+/* The owner's count is the upper half of a word; the others' lies above two flags of the next. */
+static __always_inline __u8 dead_flag_split(const __u64 *local, __u8 flag)
+{
+	return local[0] >> 32 || local[1] >> 2 ? 0 : flag;
+}
+
+static __always_inline __u8 what_died_split(struct event *e, const __u64 *words)
+{
+	e->types[0] = words[3];
+	e->types[1] = words[5];
+	e->types[2] = 0;
+	return dead_flag_split(words + 1, EVENT_FREE_DEAD_0) |
+	       dead_flag_split(words + 3, EVENT_FREE_DEAD_16);
+}
+
 static __always_inline int at_free(struct site_cookie c, __u64 addr)
 {
 	union event_word head = { .kind = EVENT_FREE, .site = c.site };
@@ -274,23 +360,15 @@ static __always_inline int at_free(struct site_cookie c, __u64 addr)
 
 	if (!addr)
 		return 0;
-	if (dying.addr == addr)
-		__builtin_memcpy(words, dying.words, sizeof(words));
-	else
+	if (!hooked || !dying_take(words, addr))
 		words_read(words, addr);
-	dying.addr = 0;
 	if (raw_hook && hook_in_front(addr))
 		addr -= raw_hook;
 	e = reserve(&at);
 	if (!e)
 		return 0;
-	head.flags = (c.flags & SITE_LINKED ? 0 : dead_flag(words[0], EVENT_FREE_DEAD_0)) |
-		     dead_flag(words[2], EVENT_FREE_DEAD_16) |
-		     dead_flag(words[4], EVENT_FREE_DEAD_32);
 	e->addr = addr;
-	e->types[0] = words[1];
-	e->types[1] = words[3];
-	e->types[2] = words[5];
+	head.flags = split_refcount ? what_died_split(e, words) : what_died(e, words, c);
 	submit(e, head, at);
 	return 0;
 }
@@ -413,6 +491,8 @@ static __always_inline int dispatch(struct pt_regs *ctx, struct site_cookie c)
 		return at_large(ctx, c, value);
 	case SITE_DYING:
 		return at_dying(value);
+	case SITE_PAGE:
+		return at_page(ctx, c, value);
 	case SITE_REALLOC:
 		return at_realloc(c, value);
 	case SITE_LIBC_REALLOC:

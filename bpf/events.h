@@ -6,8 +6,8 @@
  * number. They lie in an array that both sides map, used as a ring: a record costs the target a few
  * stores, where a BPF ring buffer would cost it two calls. Their order is the order of the
  * operations: pymalloc is only entered with the GIL held, and every record is placed by the thread
- * that holds it. (Free-threaded builds have no pymalloc and no such order; no plan is made for
- * them.)
+ * that holds it. Free-threaded builds have threads that place theirs at the same time, but those of
+ * one block keep their order all the same: see user/probe/mipages.h.
  */
 #pragma once
 
@@ -19,7 +19,7 @@
 
 /* Numbers are never reused. */
 enum event_kind {
-	EVENT_ALLOC = 1,       /* a block of a pool */
+	EVENT_ALLOC = 1,       /* a block of a pool, or of a mimalloc page */
 	EVENT_ALLOC_LARGE = 2, /* over 512 bytes, or 0: from libc's malloc or calloc */
 	EVENT_FREE = 3,	       /* either of the two; about to be freed, content still whole */
 	EVENT_MOVE = 4,	       /* libc's realloc of a large block; old == new when it stayed */
@@ -27,7 +27,7 @@ enum event_kind {
 };
 
 /* Flags of EVENT_FREE: the reference count of an object behind 0, 16 or 32 bytes of pre-header is
- * 0. */
+ * 0, and its type is the first, second or third word. */
 #define EVENT_FREE_DEAD_0 (1u << 0)
 #define EVENT_FREE_DEAD_16 (1u << 1)
 #define EVENT_FREE_DEAD_32 (1u << 2)
@@ -57,17 +57,18 @@ struct event {
 					flags; 0: unreadable */
 			__u64 old;   /* MOVE */
 		} large;	     /* LARGE and MOVE */
-		__u64 types[3]; /* FREE: the words at 8, 24 and 40 of the content, which begins at
-				   addr or behind debug hooks; 0: unreadable */
+		__u64 types[3]; /* FREE: the words at 8, 24 and 40 of the content (free-threaded: at
+				   24 and 40), which begins at addr or behind debug hooks; 0:
+				   unreadable */
 	};
 };
 
 _Static_assert(sizeof(union event_word) == 8, "written at once");
 _Static_assert(sizeof(struct event) == 40, "the wire format");
 
-/* So many places of the ring stay free: for threads that place a record at the same time, which
- * only a program that breaks the rules of the GIL has. */
-#define RING_SLACK 64
+/* So many places of the ring stay free: for threads that place a record at the same time, one a
+ * CPU. */
+#define RING_SLACK 256
 
 /* Every way to lose or to misread a record, each with its own counter. */
 enum event_count {
@@ -101,6 +102,8 @@ enum site_role {
 	SITE_BLOCK = 10,   /* `was it the pool's last free block?` register: the block handed out */
 	SITE_OPENING = 11, /* a pool is set up; register: pool; size_reg: its size class */
 	SITE_DYING = 12,   /* in the debug hooks' free; register: what is behind their header */
+	SITE_PAGE = 13,	   /* `is the mimalloc page's list empty?` register: its first block;
+			      size_reg + disp: where the size of its blocks is */
 };
 
 /* What debug hooks keep in front of a block's content (Objects/obmalloc.c, _PyMem_DebugRawAlloc).
@@ -115,7 +118,7 @@ struct site_cookie {
 	__u16 site;
 	__u8 role;
 	__u8 reg;      /* 0..15, or SITE_NO_REG */
-	__u8 size_reg; /* LARGE: bytes asked for, or SITE_NO_REG */
+	__u8 size_reg; /* LARGE: bytes asked for, or SITE_NO_REG. PAGE: the page */
 	__u8 flags;
 	__s16 disp; /* with SITE_IN_MEMORY the value is the word at reg + disp */
 };
@@ -124,6 +127,7 @@ struct site_cookie {
 #define SITE_LINKED (1u << 1)	 /* FREE: the first word of the block is overwritten already */
 #define SITE_FIRST (1u << 2)	 /* CHECK: comes before what it checks */
 #define SITE_SAME_SIZE (1u << 3) /* OPENING: `did the pool serve the same size before?` */
+#define SITE_WIDE (1u << 4)	 /* PAGE: the size has 8 bytes, else 4 */
 
 union site_word {
 	struct site_cookie c;

@@ -69,6 +69,16 @@ int cost_check_seccomp(const struct process *proc, enum session_link link, struc
 	return 0;
 }
 
+double cost_hit_ns(const struct cost *cost, const struct plan *plan)
+{
+	return 700;
+}
+
+double cost_opening_ns(const struct cost *cost, const struct plan *plan)
+{
+	return 1500;
+}
+
 uint64_t cost_turn_ns(const struct cost *cost, size_t sites)
 {
 	return 1000000;

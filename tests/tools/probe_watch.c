@@ -131,7 +131,8 @@ static int on_event(const struct session_event *e, void *arg)
 
 static void print_plan(const struct plan *plan)
 {
-	const struct site *fresh = &plan->fresh.list[0];
+	static const struct site none = { .text = "none" };
+	const struct site *fresh = plan->fresh.count ? &plan->fresh.list[0] : &none;
 
 	printf("allocator=%s plan_ms=%.1f fresh=%#" PRIx64 " (%s%s) realloc=%#" PRIx64
 	       " (%s%s) counter=%#" PRIx64 "+%" PRId64 "\n",

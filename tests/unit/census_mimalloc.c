@@ -131,8 +131,8 @@ static void see_window(void *ctx, uint64_t addr, const uint8_t *data, size_t len
 static unsigned int walk(struct world *w, size_t *torn, struct mimalloc_books *books)
 {
 	struct seen seen = { .start = w->start };
-	struct mimalloc_walk walk = { see_block, see_window, &seen, books, torn };
 	struct mimalloc m;
+	struct mimalloc_walk walk = { see_block, see_window, &seen, &m, books, torn };
 
 	assert_int_equal(mimalloc_find(&w->py, w->l, w->mem, &m), 0);
 	*books = m.books;
@@ -157,6 +157,27 @@ static void blocks_in_use_are_handed_out(void **state)
 	assert_int_equal(books.overhead_bytes, SLICE + BLOCK);
 	assert_int_equal(books.inuse_bytes, 6 * BLOCK);
 	assert_int_equal(books.free_block_bytes, 4 * BLOCK);
+	world_fini(&w);
+}
+
+/* What another thread has freed of a full page waits on the list of the heap. */
+static void blocks_that_wait_for_their_thread_are_free(void **state)
+{
+	struct mimalloc_books books;
+	size_t torn = 0;
+	struct world w;
+
+	world_init(&w);
+	put(w.thread + w.l->tstate_mimalloc + w.l->mi_heaps + w.l->mi_heap_delayed,
+	    w.start + 8 * BLOCK, 8);
+	set_link(&w, 8, 1); /* 8 -> 0 */
+	assert_int_equal(walk(&w, &torn, &books), 1u << 1 | 1u << 4 | 1u << 6 | 1u << 9);
+	assert_int_equal(torn, 0);
+	assert_int_equal(books.free_block_bytes, 6 * BLOCK);
+	set_link(&w, 0, 9); /* a circle: 8 -> 0 -> 8 */
+	assert_int_equal(walk(&w, &torn, &books), 1u << 1 | 1u << 4 | 1u << 6 | 1u << 9);
+	set_link(&w, 0, 3); /* one that is free already, and goes on to 4 */
+	assert_int_equal(walk(&w, &torn, &books), 1u << 1 | 1u << 4 | 1u << 6 | 1u << 9);
 	world_fini(&w);
 }
 
@@ -216,6 +237,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(blocks_in_use_are_handed_out),
+		cmocka_unit_test(blocks_that_wait_for_their_thread_are_free),
 		cmocka_unit_test(a_page_that_lies_is_torn),
 		cmocka_unit_test(abandoned_segments_are_found),
 		cmocka_unit_test(addresses_are_looked_up),

@@ -27,6 +27,8 @@ static void a_hit_has_a_price(void **state)
 	assert_true(cost.free_ns > cost.empty_ns * 0.8);
 	assert_true(cost.alloc_ns < cost.empty_ns * 5);
 	assert_true(cost.fresh_ns > cost.empty_ns); /* there and back */
+	assert_true(cost.page_ns > cost.empty_ns * 0.8 && cost.page_ns < cost.empty_ns * 5);
+	assert_true(cost.stepped_ns > cost.empty_ns * 2); /* an exception of its own */
 	assert_true(cost.close_ns > 0);
 }
 
@@ -72,12 +74,40 @@ static void who_is_under_seccomp_is_asked_for(void **state)
 		assert_non_null(strstr(err.text, "seccomp"));
 }
 
+static void a_plan_has_its_prices(void **state)
+{
+	struct site places[] = { { .role = SITE_OPENING, .emulated = true },
+				 { .role = SITE_OPENING } };
+	struct plan plan = { .fresh = { .list = places } };
+	struct cost cost = { .alloc_ns = 600,
+			     .free_ns = 800,
+			     .page_ns = 700,
+			     .fresh_ns = 1500,
+			     .stepped_ns = 7000 };
+
+	assert_float_equal(cost_hit_ns(&cost, &plan), 700, 1);
+	assert_float_equal(cost_opening_ns(&cost, &plan), 0, 0);
+	plan.allocator.kind = ALLOCATOR_MIMALLOC;
+	assert_float_equal(cost_hit_ns(&cost, &plan), 750, 1);
+	plan.fresh.count = 1;
+	assert_float_equal(cost_opening_ns(&cost, &plan), 700, 1);
+	plan.fresh.count = 2; /* 3.8: one of them is single-stepped */
+	assert_float_equal(cost_opening_ns(&cost, &plan), 7000, 1);
+	places[1] = (struct site){ .role = SITE_FRESH };
+	plan.fresh.count = 1;
+	plan.fresh.list = &places[1];
+	assert_float_equal(cost_opening_ns(&cost, &plan), 7000, 1);
+	places[1].emulated = true;
+	assert_float_equal(cost_opening_ns(&cost, &plan), 1500, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_hit_has_a_price),
 		cmocka_unit_test(who_is_under_seccomp_is_asked_for),
 		cmocka_unit_test(links_of_their_own_close_one_by_one),
+		cmocka_unit_test(a_plan_has_its_prices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

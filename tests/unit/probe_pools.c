@@ -91,12 +91,50 @@ static void what_is_no_pool_has_no_size(void **state)
 	assert_int_equal(pools_block_size(f->pools, address(48)), 0);
 }
 
+/* A segment of four slices in our own memory; the page of the third begins in the second. */
+#define SLICE 4096
+static uint8_t segment[4 * SLICE] __attribute__((aligned(4 * SLICE)));
+
+static const struct layout mimalloc = { .obmalloc = LAYOUT_OBMALLOC_MIMALLOC,
+					.mi_page_block_size = 28,
+					.mi_page_start = LAYOUT_NONE,
+					.mi_segment_slices = 64,
+					.mi_segment_shift = 14,
+					.mi_slice_shift = 12,
+					.sizeof_mi_page = 96 };
+
+static void slices_are_of_pages(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t at = (uint64_t)(uintptr_t)segment;
+	_cleanup_pools_ struct pools *pools = NULL;
+	uint32_t size = 640, back = 96;
+
+	assert_int_equal(pools_new(&mimalloc, f->mem, &pools), 0);
+	memcpy(segment + 64 + 96 + 28, &size, 4);
+	memcpy(segment + 64 + 2 * 96 + 4, &back, 4);
+	assert_int_equal(pools_block_size(pools, at + SLICE + 77), 640);
+	assert_int_equal(pools_block_size(pools, at + 2 * SLICE), 640);
+	/* What an allocation says is newer. */
+	pools_allocated(pools, at + 2 * SLICE + 48, 48);
+	assert_int_equal(pools_block_size(pools, at + 2 * SLICE), 48);
+	assert_int_equal(pools_block_size(pools, at + SLICE), 640);
+	pools_watch(pools);
+	assert_int_equal(pools_block_size(pools, at + 2 * SLICE), 640);
+	pools_clear(pools);
+	back = 4096; /* in front of the segment */
+	memcpy(segment + 64 + 2 * 96 + 4, &back, 4);
+	assert_int_equal(pools_block_size(pools, at + 2 * SLICE), 0);
+	assert_int_equal(pools_block_size(pools, 0x10), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_header_is_read_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_opening_is_believed, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_pool_has_no_size, setup, teardown),
+		cmocka_unit_test_setup_teardown(slices_are_of_pages, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,7 +80,7 @@ static void loss_is_counted(void **state)
 {
 	_cleanup_plan_ struct plan *plan = NULL;
 	_cleanup_session_ struct session *session = NULL;
-	struct session_options options = { .ring_records = 128 };
+	struct session_options options = { .ring_records = 2 * RING_SLACK };
 	struct session_stats stats;
 	struct probe_target t;
 	struct seen seen;

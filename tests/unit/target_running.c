@@ -167,6 +167,24 @@ static void its_clock_never_overtakes_the_wall(void **state)
 	assert_int_equal(later, 3000 - delays.waited_ns);
 }
 
+/* All that our threads ever ran and waited, in a quarter of that time: four want to run at once,
+ * and the average one waits for a quarter. */
+static void threads_wait_on_average(void **state)
+{
+	struct running_delays delays = { 0 };
+	uint64_t total, waited;
+
+	for (volatile int i = 0; i < 20000000; i++)
+		;
+	running_clock(&delays, getpid(), 1000);
+	total = delays.delay_ns + delays.ran_ns;
+	waited = delays.delay_ns;
+	delays.delay_ns = delays.ran_ns = 0;
+	running_clock(&delays, getpid(), 1000 + total / 4);
+	assert_true(delays.waited_ns <= waited / 4 + waited / 20 + 1000000);
+	assert_true(delays.waited_ns >= waited / 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +194,7 @@ int main(void)
 		cmocka_unit_test(whoever_runs_changes),
 		cmocka_unit_test(whoever_spins_changes),
 		cmocka_unit_test(its_clock_never_overtakes_the_wall),
+		cmocka_unit_test(threads_wait_on_average),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

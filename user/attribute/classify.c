@@ -287,7 +287,9 @@ void classify_chunk(struct census_visitor *visitor, const struct glibc_chunk *ch
 		      (hooks || type->pre || !is_bin_link(w, chunk->addr, load_u64(data)));
 
 	if (w->shared->block)
-		w->shared->block(w->shared->block_ctx, chunk->addr, chunk->size, object);
+		/* With mimalloc nothing that Python allocates comes from here. */
+		w->shared->block(w->shared->block_ctx, chunk->addr, chunk->size,
+				 object && !w->shared->census->mimalloc.count);
 	if (!object)
 		return; /* a buffer that its owner claims, a dead object, or memory of native code
 			 */
@@ -308,6 +310,8 @@ void classify_mimalloc(struct census_visitor *visitor, const struct mimalloc_blo
 	enum block_kind kind = BLOCK_RAW;
 	struct type *type = NULL;
 
+	if (w->shared->block)
+		w->shared->block(w->shared->block_ctx, block->addr, block->size, true);
 	if (pre_of[block->heap] >= 0 && block->len >= hooks->extra + pre + w->layout->sizeof_object)
 		kind = classify_at(w, data, (uint32_t)pre, block->size - hooks->extra, &type);
 	if (kind == BLOCK_OBJECT) {

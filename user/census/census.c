@@ -210,6 +210,7 @@ static int census_walk_page(struct census_thread *t, const struct mimalloc_page 
 		.block = census_hand_block,
 		.window = census_set_window,
 		.ctx = t->visitor,
+		.mimalloc = &t->census->mimalloc,
 		.books = &t->books.mimalloc,
 		.torn = &t->torn_pages,
 	};

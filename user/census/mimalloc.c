@@ -10,6 +10,7 @@
 #define THREADS_MAX 65536
 #define SEGMENTS_MAX (1u << 20)
 #define PAGES_MAX (1u << 24)
+#define DELAYED_MAX (1u << 18)
 /* A page of at most this size is read as a whole, else block by block, as far as an object's head
  * may reach. */
 #define WHOLE_MAX (1ull << 20)
@@ -67,6 +68,32 @@ static int segments_of_queue(const struct layout *l, struct memory *mem, uint64_
 	return fatal(r);
 }
 
+/*
+ * What another thread frees of a full page is put on the list of the heap, for its thread to take
+ * it from there (_mi_free_block_mt). @delayed grows by whole powers of two.
+ */
+static int delayed_of_heap(const struct layout *l, struct memory *mem, uint64_t heap,
+			   struct mimalloc *m)
+{
+	uint64_t block = 0;
+	int r = memory_read_u64(mem, heap + l->mi_heap_delayed, &block);
+
+	while (!r && block && m->delayed_count < DELAYED_MAX) {
+		size_t n = m->delayed_count;
+
+		if (!(n & (n - 1))) {
+			uint64_t *list = reallocarray(m->delayed, n ? 2 * n : 1, sizeof(*list));
+
+			if (!list)
+				return -ENOMEM;
+			m->delayed = list;
+		}
+		m->delayed[m->delayed_count++] = block;
+		r = memory_read_u64(mem, block, &block);
+	}
+	return fatal(r);
+}
+
 static int segments_of_heap(const struct layout *l, struct memory *mem, uint64_t heap,
 			    struct segments *segments)
 {
@@ -85,17 +112,19 @@ static int segments_of_heap(const struct layout *l, struct memory *mem, uint64_t
 }
 
 static int segments_of_threads(const struct layout *l, struct memory *mem, uint64_t interp,
-			       struct segments *segments)
+			       struct mimalloc *m, struct segments *segments)
 {
 	uint64_t thread = 0;
 	int r = memory_read_u64(mem, interp + l->interp_threads_head, &thread);
 
 	for (size_t i = 0; !r && thread && i < THREADS_MAX; i++) {
-		for (uint32_t heap = 0; !r && heap < l->mi_heaps_count; heap++)
-			r = segments_of_heap(l, mem,
-					     thread + l->tstate_mimalloc + l->mi_heaps +
-						     (uint64_t)heap * l->mi_heap_size,
-					     segments);
+		uint64_t heap = thread + l->tstate_mimalloc + l->mi_heaps;
+
+		for (uint32_t k = 0; !r && k < l->mi_heaps_count; k++, heap += l->mi_heap_size) {
+			r = segments_of_heap(l, mem, heap, segments);
+			if (!r)
+				r = delayed_of_heap(l, mem, heap, m);
+		}
 		if (!r)
 			r = memory_read_u64(mem, thread + l->tstate_next, &thread);
 	}
@@ -144,10 +173,12 @@ static int segments_find(const struct python *py, const struct layout *l, struct
 	if (count < 0)
 		return fatal(count);
 	for (int i = 0; !r && i < count; i++) {
-		r = segments_of_threads(l, mem, interps[i], segments);
+		r = segments_of_threads(l, mem, interps[i], m, segments);
 		if (!r && l->interp_mimalloc_abandoned != LAYOUT_NONE)
 			r = segments_abandoned(l, mem, interps[i], segments);
 	}
+	if (m->delayed_count)
+		qsort(m->delayed, m->delayed_count, sizeof(uint64_t), compare_u64);
 	m->incomplete = l->interp_mimalloc_abandoned == LAYOUT_NONE;
 	if (r < 0 || !segments->count)
 		return r;
@@ -294,6 +325,7 @@ int mimalloc_find(const struct python *py, const struct layout *layout, struct m
 void mimalloc_fini(struct mimalloc *mimalloc)
 {
 	free(mimalloc->pages);
+	free(mimalloc->delayed);
 	*mimalloc = (struct mimalloc){};
 }
 
@@ -385,6 +417,30 @@ static int page_read(struct reading *r)
 	return page_used(l, r->header) + free_list + local != r->capacity;
 }
 
+/* Those that wait on the list of the heap: still used by the count of their page. */
+static void mark_delayed(struct reading *r, const struct mimalloc *m)
+{
+	uint64_t size = r->page->block_size, start = r->page->start;
+	size_t lo = 0, hi = m->delayed_count;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (m->delayed[mid] < start)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; lo < m->delayed_count && m->delayed[lo] < r->page->end; lo++) {
+		uint64_t offset = m->delayed[lo] - start, i = offset / size;
+
+		if (offset % size || i >= r->capacity || is_free(r, i))
+			continue;
+		r->free_bits[i / 64] |= 1ull << (i % 64);
+		r->free_count++;
+	}
+}
+
 static void page_emit(struct reading *r, const struct mimalloc_walk *walk)
 {
 	uint64_t size = r->page->block_size;
@@ -429,6 +485,7 @@ int mimalloc_walk_page(const struct mimalloc_page *page, const struct layout *la
 	*walk->torn += err != 0;
 	if (err < 0) /* given back since */
 		return fatal(err);
+	mark_delayed(&r, walk->mimalloc);
 	page_emit(&r, walk);
 	return 0;
 }

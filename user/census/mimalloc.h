@@ -5,7 +5,8 @@
  *
  * Pages lie in aligned segments that list them. Segments are found through the threads' heaps and,
  * where a thread left blocks behind when it ended, through the interpreter's pool of abandoned
- * ones. A block is free when it is on one of its page's three free lists or was never carved.
+ * ones. A block is free when it is on one of its page's three free lists, on the list of its heap
+ * (what another thread frees of a full page goes there first), or was never carved.
  * (Objects/mimalloc/, Include/internal/mimalloc/mimalloc/types.h.)
  */
 #pragma once
@@ -46,6 +47,8 @@ struct mimalloc_books {
 struct mimalloc {
 	struct mimalloc_page *pages; /* in use, by address */
 	size_t count;
+	uint64_t *delayed; /* blocks on the lists of heaps, by address */
+	size_t delayed_count;
 	struct mimalloc_books books; /* of the segments; blocks are booked by the walk */
 	bool incomplete; /* this version keeps the abandoned segments where we do not look */
 	size_t bad;	 /* segments and pages that made no sense, and were left out */
@@ -64,6 +67,7 @@ struct mimalloc_walk {
 	/* What is at hand without another read, from now on: the page's blocks; len 0: nothing. */
 	void (*window)(void *ctx, uint64_t addr, const uint8_t *data, size_t len);
 	void *ctx;
+	const struct mimalloc *mimalloc;
 	struct mimalloc_books *books; /* inuse_bytes and free_block_bytes are added to */
 	size_t *torn;		      /* pages that did not agree with themselves */
 };

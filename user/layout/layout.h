@@ -239,6 +239,8 @@ struct layout {
 
 	/* mimalloc (free-threaded): Include/internal/mimalloc/mimalloc/types.h */
 	uint32_t tstate_mimalloc, mi_heap_size, mi_heaps, mi_heaps_count, interp_mimalloc_abandoned;
+	uint32_t mi_heap_delayed; /* blocks that other threads have freed, as long as their page is
+				     full */
 	uint32_t mi_heap_pages, mi_page_queues, mi_page_capacity, mi_page_free, mi_page_used,
 		mi_page_block_size, mi_page_local_free, mi_page_thread_free, mi_page_next,
 		sizeof_mi_page, mi_segment_slices, mi_segment_shift, mi_slice_shift;

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
+#include <sys/sysinfo.h>
 
 /* Records consumed before the lock is given up: about 2 ms of work. */
 #define BATCH_RECORDS 20000
@@ -290,16 +291,12 @@ static void tracer_cut(struct tracer *t)
 	tracer_cut_at(t, now);
 }
 
-static double tracer_price(const struct tracer *t)
-{
-	return (t->cost.alloc_ns + t->cost.free_ns) / 2;
-}
-
 /* Of mean price: where pools are opened they are dearer. */
 static uint64_t tracer_hits(const struct tracer *t, const struct session_stats *stats)
 {
-	double more = MAX(t->cost.fresh_ns / tracer_price(t) - 1, 0.0);
+	double price = cost_hit_ns(&t->cost, t->plan), more = cost_opening_ns(&t->cost, t->plan);
 
+	more = MAX(more / price - 1, 0.0);
 	return stats->hits + (uint64_t)((double)stats->growth_hits * more);
 }
 
@@ -331,6 +328,7 @@ static int tracer_open_window(struct tracer *t, struct error *err)
 
 	if (r < 0)
 		return r;
+	pools_watch(t->pools);
 	t->window_ns = clock_monotonic();
 	if (t->has_budget)
 		budget_turned(&t->budget, true, tracer_budget_clock(t, t->window_ns),
@@ -427,8 +425,10 @@ int tracer_start(struct tracer *t, struct error *err)
 {
 	struct budget_config config = {
 		.limit = t->options.max_overhead,
-		.price_ns = tracer_price(t),
+		.price_ns = cost_hit_ns(&t->cost, t->plan),
 		.turn_ns = cost_turn_ns(&t->cost, t->plan->sites.count),
+		/* With the GIL one thread allocates at a time. */
+		.cores = t->plan->allocator.kind == ALLOCATOR_MIMALLOC ? get_nprocs() : 1,
 	};
 	uint64_t clock;
 	int r = 0;
@@ -440,7 +440,7 @@ int tracer_start(struct tracer *t, struct error *err)
 			return error_set(err, -r, EXIT_INTERNAL, "cannot attach a probe: %s",
 					 strerror(-r));
 		clock = tracer_budget_clock(t, t->start_ns);
-		pulse_init(&t->pulse, config.limit, t->cost.fresh_ns, clock);
+		pulse_init(&t->pulse, config.limit, cost_opening_ns(&t->cost, t->plan), clock);
 		r = budget_init(&t->budget, &config, clock, 0);
 		t->has_budget = !r;
 	} else {
@@ -574,8 +574,7 @@ void tracer_get_stats(struct tracer *t, struct tracer_stats *ret)
 	struct tracer_stats s = {
 		.duration_ns = now - t->start_ns,
 		.traced_ns = t->traced_ns,
-		.cost_ns = tracer_price(t),
-		.overhead = NAN,
+		.cost_ns = cost_hit_ns(&t->cost, t->plan),
 		.unknown_frees = t->unknown_frees,
 		.failed = t->error,
 		.error = t->error,
@@ -593,6 +592,8 @@ void tracer_get_stats(struct tracer *t, struct tracer_stats *ret)
 		s.lost_by_cause[i] = session.counts[i] - t->lost_restart[i];
 	s.grown = t->grown;
 	s.growth_coverage = t->has_budget ? pulse_coverage(&t->pulse) : 1;
+	if (!t->plan->fresh.count)
+		s.growth_coverage = NAN;
 	s.overhead = (double)tracer_hits(t, &session) * s.cost_ns /
 		     (double)MAX(s.duration_ns - t->delays.waited_ns, 1ul);
 	*ret = s;

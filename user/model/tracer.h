@@ -37,7 +37,8 @@ struct tracer_stats {
 	double cost_ns, overhead;   /* of a hit; estimated share of the target's time */
 	uint64_t lost_by_cause[16]; /* by enum event_count; since the last tracer_restart() */
 	const uint64_t *grown;	    /* TRACER_CLASSES: pools opened by size class, since then */
-	double growth_coverage;	    /* share of the time in which those were counted */
+	double growth_coverage;	    /* share of the time in which those were counted; NAN: there are
+				       no pools */
 	uint64_t unknown_frees;	    /* exact: frees of blocks that the ledger did not have */
 	bool failed;		    /* consuming ended by an error: see error */
 	int error;

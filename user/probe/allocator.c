@@ -115,12 +115,12 @@ int allocator_read(const struct python *py, const struct layout *layout, struct 
 		   struct code *code, struct allocator *ret)
 {
 	struct allocator table = { 0 };
-	uint64_t raw_debug_free = 0;
+	uint64_t raw_debug_free = 0, mem_debug_free = 0;
 
 	if (!domains_find(py, layout, mem, code, &table))
 		return -ENOENT;
-	table.inner = table.obj;
 	if (!behind_hooks(py, mem, &table.obj, &table.inner, &table.debug_free) ||
+	    !behind_hooks(py, mem, &table.mem, &table.inner_mem, &mem_debug_free) ||
 	    !behind_hooks(py, mem, &table.raw, &table.libc, &raw_debug_free))
 		table.kind = ALLOCATOR_UNKNOWN;
 	else if (py->free_threaded)

@@ -29,7 +29,8 @@ struct allocator {
 	enum allocator_kind kind;
 	struct allocator_domain raw, mem, obj; /* as found */
 	struct allocator_domain inner; /* pymalloc's own functions, behind hooks if there are any */
-	struct allocator_domain libc;  /* the same of the raw domain */
+	struct allocator_domain inner_mem; /* the same of the mem domain */
+	struct allocator_domain libc;	   /* and of the raw domain */
 	bool debug;	/* debug hooks are among the hooks: each block has a header and a trailer */
 	bool raw_debug; /* and among those of the raw domain, behind which large blocks come from */
 	uint64_t debug_free; /* their free; 0: there are none */

@@ -43,6 +43,7 @@ int budget_init(struct budget *budget, const struct budget_config *config, uint6
 
 	if (!(config->limit > 0 && config->limit <= 1) || !(config->price_ns > 0))
 		return -EINVAL;
+	b.config.cores = MAX(config->cores, 1);
 	budget_shape(&b);
 	b.tokens_ns = b.capacity_ns;
 	*budget = b;
@@ -81,7 +82,8 @@ static void budget_account(struct budget *b, uint64_t now_ns, uint64_t hits)
 	if (b->open) {
 		b->open_ns += (uint64_t)elapsed;
 		if (elapsed > 0)
-			b->load = MIN(0.7 * b->load + 0.3 * cost / elapsed, 1.0);
+			b->load =
+				MIN(0.7 * b->load + 0.3 * cost / elapsed, (double)b->config.cores);
 	} else {
 		/* What was seen last counts for less and less. */
 		b->load /= 1 + elapsed / LOAD_HALF_LIFE_NS;
@@ -112,7 +114,7 @@ enum budget_action budget_step(struct budget *budget, uint64_t now_ns, uint64_t 
 	reserve = budget_exit_cost(b);
 	room = budget_room(b);
 	if (b->open) {
-		*next_ns = clamp_step(room - reserve);
+		*next_ns = clamp_step((room - reserve) / b->config.cores);
 		return room <= reserve ? BUDGET_CLOSE : BUDGET_WAIT;
 	}
 	/* Its end alone could not be paid: many sites, each with a slow link of its own. */

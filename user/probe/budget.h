@@ -9,8 +9,8 @@
  * is spent that would lift it over the limit. A target that hits little keeps its window for ever;
  * a burst closes it early.
  *
- * All allocation happens with the GIL held, so that no more than one core's time can be lost: a
- * caller that comes back after as many nanoseconds as the bucket holds has not overdrawn it.
+ * With a GIL no more than one core's time can be lost: a caller that comes back after as many
+ * nanoseconds as the bucket holds has not overdrawn it. Without one it comes back that much sooner.
  */
 #pragma once
 
@@ -26,6 +26,7 @@ struct budget_config {
 	double price_ns;  /* of one hit */
 	uint64_t turn_ns; /* what opening and closing a window takes, as measured; hits go on
 			     meanwhile */
+	int cores;	  /* on which the target may allocate at the same time; 0 is 1 */
 };
 
 enum budget_action { BUDGET_WAIT, BUDGET_OPEN, BUDGET_CLOSE };
@@ -35,7 +36,7 @@ struct budget {
 	double capacity_ns, share; /* of the bucket */
 	double tokens_ns;
 	bool open;
-	double load; /* hits x price per wall time, as last seen in a window: 0..1 */
+	double load; /* hits x price per wall time, as last seen in a window: 0..cores */
 	uint64_t last_ns, last_hits;
 	uint64_t start_ns, open_ns; /* since the start: how long a window was open */
 	double spent_ns;

@@ -24,6 +24,7 @@
 /* A first guess at opening or closing a window of one link; the real one is measured each time. */
 #define TURN_GUESS_NS (30 * NSEC_PER_MSEC)
 #define ROUND_HITS 4000
+#define STEPPED_HITS (ROUND_HITS / 8)
 #define STATUS_MAX 16384
 #define RING_RECORDS (1 << 15) /* holds what all rounds of one measurement write */
 
@@ -68,17 +69,16 @@ static int own_offset(uint64_t *ret)
 }
 
 /* Thread CPU time a pass takes: the lowest of some rounds, as everything else only adds. */
-static double pass_ns(const void *block)
+static double pass_ns(const void *block, int hits)
 {
 	double best = 1e12;
 
 	for (int round = 0; round < ROUNDS; round++) {
 		uint64_t start = clock_read(CLOCK_THREAD_CPUTIME_ID);
 
-		for (int i = 0; i < ROUND_HITS; i++)
+		for (int i = 0; i < hits; i++)
 			cost_pass(block);
-		best = MIN(best,
-			   (double)(clock_read(CLOCK_THREAD_CPUTIME_ID) - start) / ROUND_HITS);
+		best = MIN(best, (double)(clock_read(CLOCK_THREAD_CPUTIME_ID) - start) / hits);
 	}
 	return best;
 }
@@ -87,7 +87,7 @@ struct measurement {
 	struct events *bpf;
 	struct ring ring;
 	enum session_link link;
-	uint64_t offset;
+	uint64_t offset; /* of the instruction in our file */
 	uint64_t close_ns;
 	pid_t pid; /* whose pass is probed; 0: ours */
 };
@@ -95,29 +95,30 @@ struct measurement {
 static int attach(const struct measurement *m, struct links *links, const struct bpf_program *prog,
 		  enum site_role role)
 {
-	union site_word cookie = {
-		.c = { .role = (uint8_t)role, .reg = 7, .size_reg = SITE_NO_REG }
-	};
+	union site_word cookie = { .c = { .role = (uint8_t)role, .reg = 7, .size_reg = 7 } };
 	struct links_target target = { .path = "/proc/self/exe",
 				       .is_return = role == SITE_FRESH,
 				       .pid = m->pid ? m->pid : getpid() };
-	uint64_t word = cookie.word;
+	uint64_t word = cookie.word, offset = m->offset;
 
+	if (role == SITE_OPENING) /* where those of 3.8 are: at what is single-stepped */
+		offset -= (uint64_t)(cost_site - (const char *)(uintptr_t)cost_pass);
 	if (m->link == SESSION_LINK_PERF)
-		return links_add_perf(links, prog, &target, &m->offset, &word, 1);
-	return links_add_multi(links, prog, &target, &m->offset, &word, 1);
+		return links_add_perf(links, prog, &target, &offset, &word, 1);
+	return links_add_multi(links, prog, &target, &offset, &word, 1);
 }
 
 static int measure_one(struct measurement *m, const struct bpf_program *prog, enum site_role role,
 		       double *ret)
 {
 	static const uint64_t block[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	int hits = role == SITE_OPENING ? STEPPED_HITS : ROUND_HITS, r;
 	struct links links = { 0 };
-	double bare = pass_ns(block);
-	int r = attach(m, &links, prog, role);
+	double bare = pass_ns(block, hits);
 
+	r = attach(m, &links, prog, role);
 	if (!r)
-		*ret = MAX(pass_ns(block) - bare, 1.0);
+		*ret = MAX(pass_ns(block, hits) - bare, 1.0);
 	m->close_ns = clock_monotonic();
 	links_clear(&links);
 	m->close_ns = clock_monotonic() - m->close_ns;
@@ -185,7 +186,11 @@ static int measure_all(struct measurement *m, struct cost *cost)
 	if (!r)
 		r = measure_one(m, m->bpf->progs.on_site, SITE_BLOCK, &cost->alloc_ns);
 	if (!r)
+		r = measure_one(m, m->bpf->progs.on_site, SITE_PAGE, &cost->page_ns);
+	if (!r)
 		r = measure_one(m, m->bpf->progs.on_site, SITE_FREE, &cost->free_ns);
+	if (!r)
+		r = measure_one(m, m->bpf->progs.on_fresh, SITE_OPENING, &cost->stepped_ns);
 	if (!r)
 		r = measure_one(m, m->bpf->progs.on_fresh, SITE_FRESH, &cost->fresh_ns);
 	if (!r)
@@ -313,4 +318,26 @@ uint64_t cost_turn_ns(const struct cost *cost, size_t sites)
 {
 	return cost->link == SESSION_LINK_PERF ? MAX(cost->close_ns * sites, TURN_GUESS_NS)
 					       : TURN_GUESS_NS;
+}
+
+double cost_hit_ns(const struct cost *cost, const struct plan *plan)
+{
+	bool reads = plan->allocator.kind == ALLOCATOR_MIMALLOC;
+
+	return ((reads ? cost->page_ns : cost->alloc_ns) + cost->free_ns) / 2;
+}
+
+double cost_opening_ns(const struct cost *cost, const struct plan *plan)
+{
+	double price = 0;
+
+	for (size_t i = 0; i < plan->fresh.count; i++) {
+		const struct site *site = &plan->fresh.list[i];
+		double own = site->role == SITE_FRESH ? cost->fresh_ns : cost->page_ns;
+
+		if (!site->emulated)
+			own = MAX(own, cost->stepped_ns);
+		price = MAX(price, own);
+	}
+	return price;
 }

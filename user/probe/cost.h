@@ -13,7 +13,9 @@ struct cost {
 	double empty_ns; /* a program that does nothing */
 	double alloc_ns; /* the real programs with their records */
 	double free_ns;
+	double page_ns;		   /* an allocation of which the size is read */
 	double fresh_ns;	   /* at the return of a function, where pools are opened */
+	double stepped_ns;	   /* at an instruction that the kernel single-steps */
 	bool address_space_filter; /* a link for one process also sees its other threads (not so
 				      in 6.6 to 6.9) */
 	enum session_link link;	   /* with which it was measured */
@@ -34,6 +36,15 @@ int cost_measure(enum session_link link, struct cost *ret, struct error *err);
  * errno where it could not be tried.
  */
 int cost_check_seccomp(const struct process *proc, enum session_link link, struct error *err);
+
+/* Of an allocation and a free of what @plan listens to, on average. */
+double cost_hit_ns(const struct cost *cost, const struct plan *plan);
+
+/*
+ * Where pools are opened: the dearest of those places, as which of them a target passes is not
+ * known. 0: there are none.
+ */
+double cost_opening_ns(const struct cost *cost, const struct plan *plan);
 
 /* How long opening and closing a window with so many sites will take, before one was opened. */
 uint64_t cost_turn_ns(const struct cost *cost, size_t sites);

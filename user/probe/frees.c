@@ -2,6 +2,7 @@
 #include "probe/frees.h"
 
 #include "base/util.h"
+#include "probe/copies.h"
 #include "probe/match.h"
 
 /* MAP_TOP_SHIFT: 48 address bits, 10 of them on top (Objects/obmalloc.c, 3.10); 64 and 15 from 3.11
@@ -10,94 +11,6 @@
 #define RADIX_SHIFT 49
 
 #define REG_RSP 4
-
-/* Where one value is: registers (bit n is register n), and a word of the stack. */
-struct copies {
-	uint32_t regs;
-	uint8_t base; /* CODE_NO_REG: none */
-	int64_t disp;
-};
-
-static uint32_t bit(uint8_t reg)
-{
-	return reg < 16 ? 1u << reg : 0;
-}
-
-static uint32_t written_by(struct code *code, const cs_insn *insn)
-{
-	uint32_t written = 0;
-
-	for (uint8_t reg = 0; reg < 16; reg++)
-		if (code_writes(code, insn, reg))
-			written |= bit(reg);
-	return written;
-}
-
-static bool is_copy(const cs_insn *insn)
-{
-	const cs_x86_op *op = insn->detail->x86.operands;
-
-	return insn->id == X86_INS_MOV && op[0].type == X86_OP_REG && op[0].size == 8 &&
-	       op[1].type == X86_OP_REG;
-}
-
-/* `mov reg, [rsp + d]`, or rbp. */
-static bool is_reload(const cs_insn *insn)
-{
-	const cs_x86_op *op = insn->detail->x86.operands;
-
-	return insn->id == X86_INS_MOV && op[0].type == X86_OP_REG && op[0].size == 8 &&
-	       op[1].type == X86_OP_MEM && op[1].mem.index == X86_REG_INVALID &&
-	       (op[1].mem.base == X86_REG_RSP || op[1].mem.base == X86_REG_RBP);
-}
-
-/* Goes on over @insn. */
-static void copies_after(struct code *code, const cs_insn *insn, struct copies *copies)
-{
-	const cs_x86_op *op = insn->detail->x86.operands;
-	bool gains = (is_copy(insn) && (copies->regs & bit(code_reg(op[1].reg)))) ||
-		     (is_reload(insn) && code_is_based(&op[1], copies->base, copies->disp));
-
-	if (op[0].type == X86_OP_MEM && op[0].access & CS_AC_WRITE &&
-	    code_is_based(&op[0], copies->base, copies->disp))
-		copies->base = CODE_NO_REG;
-	copies->regs &= ~written_by(code, insn);
-	if (gains)
-		copies->regs |= bit(code_reg(op[0].reg));
-}
-
-#define COPIES_BACK 12
-
-/* All that hold at @addr what @reg does, by copies made on the straight way there. */
-static struct copies copies_before(struct code *code, uint64_t addr, uint8_t reg)
-{
-	struct copies copies = { .regs = bit(reg), .base = CODE_NO_REG };
-	uint32_t written = 0;
-
-	for (int i = 0; i < COPIES_BACK && !code_jump_to(code, addr, 0); i++) {
-		const cs_insn *insn;
-		const cs_x86_op *op;
-		uint32_t to;
-
-		addr = code_previous(code, addr);
-		insn = addr ? code_at(code, addr) : NULL;
-		if (!insn || code_is_jump(insn) || code_ends(insn))
-			break;
-		op = insn->detail->x86.operands;
-		to = op[0].type == X86_OP_REG ? bit(code_reg(op[0].reg)) : 0;
-		if (is_copy(insn)) {
-			uint32_t both = to | bit(code_reg(op[1].reg));
-
-			if ((both & copies.regs) && !(both & written))
-				copies.regs |= both;
-		} else if (is_reload(insn) && (to & copies.regs) && !(to & written)) {
-			copies.base = code_reg(op[1].mem.base);
-			copies.disp = op[1].mem.disp;
-		}
-		written |= written_by(code, insn);
-	}
-	return copies;
-}
 
 #define PATHS_MAX 24
 #define PATH_STEPS 400
@@ -122,8 +35,8 @@ static bool links(const cs_insn *insn, uint32_t regs, int64_t freeblock)
 	base = code_reg(op[0].mem.base);
 	if (base == CODE_NO_REG || base == REG_RSP)
 		return false;
-	return (op[0].mem.disp == 0 && (regs & bit(base))) ||
-	       (op[0].mem.disp == freeblock && (regs & bit(code_reg(op[1].reg))));
+	return (op[0].mem.disp == 0 && (regs & copies_bit(base))) ||
+	       (op[0].mem.disp == freeblock && (regs & copies_bit(code_reg(op[1].reg))));
 }
 
 /*

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "probe/frees.h"
+#include "probe/mipages.h"
 #include "probe/openings.h"
 
 #include <errno.h>
@@ -97,8 +98,6 @@ static int unsupported(struct error *err, const char *why)
 static int plan_allocator(const struct plan_source *source, struct code *code, struct plan *plan,
 			  struct error *err)
 {
-	if (source->py->free_threaded)
-		return unsupported(err, "a free-threaded build has no pymalloc (use --events off)");
 	if (allocator_read(source->py, source->layout, source->mem, code, &plan->allocator))
 		return unsupported(err, "the allocator table was not found (use --events off)");
 	switch (plan->allocator.kind) {
@@ -108,6 +107,7 @@ static int plan_allocator(const struct plan_source *source, struct code *code, s
 						"(use --events off)");
 		return 0;
 	case ALLOCATOR_PYMALLOC:
+	case ALLOCATOR_MIMALLOC:
 		return 0;
 	case ALLOCATOR_MALLOC:
 		return unsupported(err,
@@ -187,8 +187,56 @@ static int plan_hooks(const struct plan_source *source, struct code *code, struc
 	return r ? r : sites_add(&plan->sites, &site);
 }
 
-static int plan_sites(const struct plan_source *source, struct code *code, struct plan *plan,
-		      struct error *err)
+/* What the BPF program takes for granted of an object's head; the same from 3.13 to 3.15. */
+static bool is_split_as_known(const struct layout *l)
+{
+	return l->refcount == LAYOUT_REFCOUNT_SPLIT && l->ob_ref_local == 12 &&
+	       l->ob_ref_shared == 16 && l->ob_type == 24;
+}
+
+/* Each function of the table must come to a place that is probed: else something is not seen. */
+static bool reaches_all(struct code *code, const struct plan *plan,
+			const struct allocator_domain *domain)
+{
+	const struct {
+		uint64_t entry;
+		enum site_role role;
+	} wanted[] = { { domain->malloc, SITE_PAGE },
+		       { domain->calloc, SITE_PAGE },
+		       { domain->realloc, SITE_PAGE },
+		       { domain->realloc, SITE_FREE },
+		       { domain->free, SITE_FREE } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+		if (!mipages_reach(code, &plan->sites, wanted[i].entry - plan->bias,
+				   wanted[i].role))
+			return false;
+	return true;
+}
+
+static int plan_mimalloc(const struct plan_source *source, struct code *code, struct plan *plan,
+			 struct error *err)
+{
+	int r;
+
+	if (!is_split_as_known(source->layout))
+		return unsupported(err, "objects of this free-threaded version begin in a way that "
+					"is not known (use --events off)");
+	r = mipages_find_blocks(code, source->layout, &plan->sites);
+	if (!r)
+		r = mipages_find_frees(code, source->layout, &plan->sites);
+	if (!r)
+		r = plan_hooks(source, code, plan);
+	if (r)
+		return r;
+	if (!reaches_all(code, plan, &plan->allocator.inner) ||
+	    !reaches_all(code, plan, &plan->allocator.inner_mem))
+		return unsupported(err, "mimalloc's code was not recognised (use --events off)");
+	return 0;
+}
+
+static int plan_pymalloc(const struct plan_source *source, struct code *code, struct plan *plan,
+			 struct error *err)
 {
 	struct elf_function fn;
 	uint64_t fresh = 0, but = 0;
@@ -244,11 +292,17 @@ static int plan_fill(const struct plan_source *source, struct plan *plan, struct
 	plan->image_path = strdup(elf_path(source->py->image));
 	if (!plan->image_path)
 		return -ENOMEM;
+	plan->split_refcount = source->layout->refcount == LAYOUT_REFCOUNT_SPLIT;
 	r = plan_allocator(source, code, plan, err);
-	if (!r)
-		r = plan_sites(source, code, plan, err);
-	if (!r)
-		r = plan_realloc(source, code, plan);
+	if (r)
+		return r;
+	if (plan->allocator.kind == ALLOCATOR_MIMALLOC) {
+		r = plan_mimalloc(source, code, plan, err);
+	} else {
+		r = plan_pymalloc(source, code, plan, err);
+		if (!r)
+			r = plan_realloc(source, code, plan);
+	}
 	plan->duration_ns = clock_monotonic() - start;
 	return r;
 }
@@ -281,6 +335,7 @@ const char *plan_role_name(enum site_role role)
 	static const char *const names[] = {
 		[SITE_POOL] = "small allocation",
 		[SITE_BLOCK] = "small allocation",
+		[SITE_PAGE] = "allocation",
 		[SITE_LARGE] = "large allocation",
 		[SITE_FREE] = "free",
 		[SITE_REALLOC] = "reallocation",

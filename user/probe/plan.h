@@ -22,7 +22,8 @@
 struct plan {
 	struct allocator allocator;
 	struct sites sites;  /* in the interpreter; those with .rejected are not attached */
-	struct sites fresh;  /* where pools are opened: SITE_FRESH, or some SITE_OPENING (3.8) */
+	struct sites fresh;  /* where pools are opened: SITE_FRESH, or some SITE_OPENING (3.8); none
+				with mimalloc */
 	struct site realloc; /* libc's realloc, in libc_path; vaddr 0: not found */
 	struct large_counter counter;
 	char *image_path; /* a path in our namespace to the interpreter's file */
@@ -33,6 +34,7 @@ struct plan {
 	uint32_t pool_size;
 	uint32_t refcount_mask_high; /* which bits of the upper half of the reference count word
 					count */
+	bool split_refcount;	     /* free-threaded: there are two */
 	uint64_t duration_ns;	     /* what planning took */
 };
 
@@ -45,8 +47,8 @@ struct plan_source {
 
 /*
  * Decodes the interpreter of @source. On failure *ret is untouched: -ENOTSUP (EXIT_UNSUPPORTED)
- * where there is no pymalloc to listen to (free-threaded, PYTHONMALLOC=malloc) or its code was not
- * recognised, with the reason.
+ * where there is neither pymalloc nor mimalloc to listen to (PYTHONMALLOC=malloc) or their code was
+ * not recognised, with the reason.
  */
 int plan_new(const struct plan_source *source, struct plan **ret, struct error *err);
 void plan_free(struct plan *plan);

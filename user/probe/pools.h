@@ -2,7 +2,8 @@
 /*
  * What size of block a pool is cut into: said by the event of its opening, else read from its
  * header once. A pool keeps its size class until it is opened again, so that an answer stays right
- * as long as no such event is lost.
+ * as long as no such event is lost. With mimalloc the same of the slices of its pages: there each
+ * allocation says it.
  */
 #pragma once
 
@@ -25,6 +26,12 @@ uint32_t pools_block_size(struct pools *pools, uint64_t addr);
 
 /* The pool at @pool serves @size_class (size / alignment - 1) from now on. */
 void pools_opened(struct pools *pools, uint64_t pool, uint32_t size_class);
+
+/* mimalloc: a block of @size was handed out at @addr. */
+void pools_allocated(struct pools *pools, uint64_t addr, uint64_t size);
+
+/* Allocations are watched from now on: mimalloc's pages may have changed hands before. */
+void pools_watch(struct pools *pools);
 
 /* Forgets all: openings were missed. */
 void pools_clear(struct pools *pools);

@@ -48,6 +48,8 @@ static void event_size(struct pools *pools, struct session_event *event)
 		pools_opened(pools, event->addr, (uint32_t)event->size);
 	else if (event->kind == EVENT_ALLOC && !event->size)
 		event->size = pools_block_size(pools, event->addr);
+	else if (event->kind == EVENT_ALLOC)
+		pools_allocated(pools, event->addr, event->size);
 }
 
 ssize_t records_consume(struct ring *ring, bool is_glibc, struct pools *pools, session_event_fn fn,

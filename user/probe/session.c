@@ -41,8 +41,12 @@ static int load_once(struct session *session)
 	if (r)
 		return r;
 	session->bpf->rodata->pool_mask = ~((uint64_t)session->plan->pool_size - 1);
-	if (session->plan->allocator.raw_debug)
+	/* mimalloc does not come from the raw domain. */
+	if (session->plan->allocator.raw_debug &&
+	    session->plan->allocator.kind != ALLOCATOR_MIMALLOC)
 		session->bpf->rodata->raw_hook = EVENTS_HOOK_BYTES;
+	session->bpf->rodata->split_refcount = session->plan->split_refcount;
+	session->bpf->rodata->hooked = session->plan->allocator.debug;
 	session->bpf->rodata->self_check = options->self_check;
 	session->bpf->rodata->refcount_mask_high = session->plan->refcount_mask_high;
 	if (options->link == SESSION_LINK_PERF)
@@ -200,6 +204,8 @@ static int attach_fresh(struct session *session, struct links *links)
 
 	if (!batch)
 		return -ENOMEM;
+	if (!fresh->count) /* mimalloc has no pools */
+		return 0;
 	for (size_t i = 0; i < fresh->count; i++)
 		batch_add(batch, fresh->list[i].offset, site_cookie(&fresh->list[i], FRESH_SITE));
 	return batch_attach(session, links, session->bpf->progs.on_fresh,

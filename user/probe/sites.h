@@ -9,6 +9,8 @@
  *    block is popped and asked whether it was the last, with its address in a register: SITE_BLOCK,
  *    which is cheaper and is taken where it is found;
  *  - `ptr != NULL` in front of `raw_allocated_blocks++`, once for each large one: SITE_LARGE;
+ *  - in free-threaded builds `page->free == NULL`, once for each block handed out: SITE_PAGE (see
+ *    mipages.h);
  *  - the first look into the radix tree of arenas with the address of a block, once for each free
  * and each realloc (3.10+): SITE_FREE, SITE_REALLOC.
  */

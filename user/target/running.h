@@ -17,13 +17,14 @@ int running_delay(pid_t pid, uint64_t *ret_ns);
 
 /* Of one process, as it was last read. */
 struct running_delays {
-	uint64_t delay_ns, at_ns;
-	uint64_t waited_ns; /* of it what was between two readings */
+	uint64_t delay_ns, ran_ns, at_ns; /* ran: on CPUs, the sum over the same threads */
+	uint64_t waited_ns;		  /* of it what was between two readings */
 };
 
 /*
  * A clock that stands still while the process is ready to run and others have the CPUs: on a busy
  * machine its own time is what it must not lose too much of. Where it sleeps the clock goes on.
+ * Where several threads want to run at the same time it goes as the average of theirs.
  */
 uint64_t running_clock(struct running_delays *delays, pid_t pid, uint64_t now_ns);
 

@@ -30,6 +30,7 @@ static void dump_mimalloc(void)
 	OFFSET(mi_heaps, struct _mimalloc_thread_state, heaps);
 	VALUE(mi_heaps_count, _Py_MIMALLOC_HEAP_COUNT);
 	OFFSET(mi_heap_pages, mi_heap_t, pages);
+	OFFSET(mi_heap_delayed, mi_heap_t, thread_delayed_free);
 	VALUE(mi_page_queues, sizeof(((mi_heap_t *)0)->pages) / sizeof(((mi_heap_t *)0)->pages[0]));
 	SIZE(sizeof_mi_page_queue, mi_page_queue_t);
 	OFFSET(mi_page_capacity, mi_page_t, capacity);
@@ -73,6 +74,7 @@ static void dump_mimalloc(void)
 	NONE(tstate_mimalloc);
 	VALUE(mi_heap_size, 0);
 	NONE(mi_heaps);
+	NONE(mi_heap_delayed);
 	VALUE(mi_heaps_count, 0);
 	NONE(interp_mimalloc_abandoned);
 	NONE(mi_abandoned_list);
