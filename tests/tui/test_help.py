@@ -12,11 +12,14 @@ HERE = pathlib.Path(__file__).parent
 MAN_PAGE = HERE.parents[1] / "docs" / "pymemtop.1.scd"
 
 
-def keys_of_help():
-    """Of the golden screen, which a test holds against the program."""
-    rows = (HERE / "golden" / "110x32" / "help.txt").read_text().splitlines()
-    return {key for row in rows if (match := re.match(r"  (\S.{0,11}?) {2,}\S|  (Home End g G) ", row))
-            for key in (match[1] or match[2]).split()}
+def keys_of_help(size="110x32"):
+    """Of the golden screen, which a test holds against the program: at the left, in one or two columns."""
+    text = (HERE / "golden" / size / "help.txt").read_text()
+    half = int(size.split("x")[0]) // 2
+    columns = [0] if "back; on the table" in text else [0, half]
+    cells = [row[at + 2:at + 14].strip() for row in text.splitlines()[1:] for at in columns
+             if row[at:at + 2] == "  " and row[at + 14:at + 15] == " " and row[at + 15:at + 16].strip()]
+    return {key for cell in cells for key in cell.split() if "keeps" not in cell and "TREND" not in cell}
 
 
 def keys_of_man_page():
@@ -32,6 +35,14 @@ ELSEWHERE = {"q", "Ctrl-C", "w"}
 def test_each_key_is_on_a_golden_screen():
     pressed = {key for _, keys, _, _ in test_golden.SCREENS for key in keys}
     assert {TMUX.get(key, key) for key in keys_of_help() - ELSEWHERE} <= pressed
+
+
+def test_complete_at_every_size():
+    for size in test_golden.SIZES:
+        text = (HERE / "golden" / size / "help.txt").read_text()
+        assert "more below" not in text
+        assert len(text.splitlines()) <= int(size.split("x")[1])
+        assert keys_of_help(size) == keys_of_help(), size
 
 
 def test_same_keys():

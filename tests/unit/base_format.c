@@ -48,6 +48,18 @@ static void counts(void **state)
 	assert_string_equal(format_count(buf, UINT64_MAX), "18,446,744,073,709,551,615");
 }
 
+static void elapsed(void **state)
+{
+	char buf[FORMAT_SIZE_MAX];
+
+	assert_string_equal(format_elapsed(buf, 0), "0s");
+	assert_string_equal(format_elapsed(buf, 59), "59s");
+	assert_string_equal(format_elapsed(buf, 125), "2m05s");
+	assert_string_equal(format_elapsed(buf, 3725), "1h02m");
+	assert_string_equal(format_elapsed(buf, 3 * 86400 + 4 * 3600 + 59), "3d04h");
+	assert_string_equal(format_elapsed(buf, UINT64_MAX), "213503982334601d07h");
+}
+
 static void durations(void **state)
 {
 	static const struct {
@@ -150,7 +162,7 @@ int main(void)
 		cmocka_unit_test(counts),	   cmocka_unit_test(durations),
 		cmocka_unit_test(parsed_sizes),	   cmocka_unit_test(refused),
 		cmocka_unit_test(too_many_digits), cmocka_unit_test(ratios),
-		cmocka_unit_test(timestamps),
+		cmocka_unit_test(timestamps),	   cmocka_unit_test(elapsed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,6 +126,65 @@ static void what_was_touched_overrules_the_census(void **state)
 	assert_int_equal(ledger_find(truth, 0x4000)->note, LEDGER_UNTYPED);
 }
 
+static uint64_t seconds_of(const struct ledger_block *block)
+{
+	uint64_t time;
+
+	return ledger_time(block, &time) ? time / 1000000000 : UINT64_MAX;
+}
+
+static void blocks_know_when_they_were_allocated(void **state)
+{
+	const uint64_t second = 1000000000, day = 86400 * second;
+	struct ledger_block block = { .addr = 16, .size = 16 };
+
+	assert_int_equal(seconds_of(&block), 0);
+	block.note = ledger_untyped(100 * second + LEDGER_TICK_NS);
+	assert_true(block.note & LEDGER_UNTYPED);
+	assert_false(block.note & LEDGER_MAYBE);
+	assert_int_equal(seconds_of(&block), 100);
+	block.note = (block.note & ~LEDGER_UNTYPED) | LEDGER_MAYBE;
+	assert_int_equal(seconds_of(&block), 100);
+	block.note = ledger_untyped(52 * day + LEDGER_TICK_NS);
+	assert_int_equal(seconds_of(&block), 52 * 86400);
+	block.note = ledger_untyped(53 * day);
+	assert_false(block.note & LEDGER_MAYBE);
+	assert_int_equal(seconds_of(&block), UINT64_MAX);
+}
+
+static void a_census_does_not_forget_them(void **state)
+{
+	cleanup(ledger_freep) struct ledger *ledger = NULL, *truth = NULL;
+
+	assert_int_equal(ledger_new(&ledger) | ledger_new(&truth), 0);
+	for (uint64_t addr = 16; addr <= 48; addr += 16)
+		ledger_put(ledger, addr, 16, ledger_untyped(addr * 1000000000));
+	ledger_put(truth, 16, 16, 0);
+	ledger_put(truth, 32, 32, 0); /* another one */
+	ledger_put(ledger, 64, 32, 0);
+	ledger_put(truth, 64, 32, LEDGER_MAYBE);
+	ledger_put(truth, 96, 32, 0); /* allocated, and nobody said so */
+	ledger_compare(ledger, truth);
+	assert_int_equal(seconds_of(ledger_find(truth, 16)), 15);
+	assert_false(ledger_find(truth, 16)->note & LEDGER_UNTYPED);
+	assert_int_equal(seconds_of(ledger_find(truth, 32)), UINT64_MAX);
+	assert_int_equal(seconds_of(ledger_find(truth, 64)), 0);
+	assert_int_equal(seconds_of(ledger_find(truth, 96)), UINT64_MAX);
+}
+
+static void what_lies_in_a_block_finds_it(void **state)
+{
+	cleanup(ledger_freep) struct ledger *ledger = NULL;
+
+	assert_int_equal(ledger_new(&ledger), 0);
+	ledger_put(ledger, 0x1000, 48, 0);
+	assert_int_equal(ledger_find_around(ledger, 0x1000)->addr, 0x1000);
+	assert_int_equal(ledger_find_around(ledger, 0x1010)->addr, 0x1000);
+	assert_null(ledger_find_around(ledger, 0x1030));
+	assert_null(ledger_find_around(ledger, 0xff8));
+	assert_null(ledger_find_around(ledger, 8));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,6 +194,9 @@ int main(void)
 		cmocka_unit_test(behaves_like_a_set),
 		cmocka_unit_test(drift_is_what_one_has_and_the_other_lacks),
 		cmocka_unit_test(what_was_touched_overrules_the_census),
+		cmocka_unit_test(blocks_know_when_they_were_allocated),
+		cmocka_unit_test(a_census_does_not_forget_them),
+		cmocka_unit_test(what_lies_in_a_block_finds_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "unit.h"
 
+#include "base/util.h"
 #include "sample_screen.h"
 
 static void parts_and_keys(void **unused)
@@ -46,10 +47,39 @@ static void samples(void **unused)
 	pic->samples.list[0].attributes[1] = strdup("body");
 	assert_int_equal(state_feed(&state, pic, SAMPLE_NOW + 1), 0);
 	sample_draw(&state, 110, 60, true, &screen);
-	sample_has(&screen, "0x7f00deadbeef  112 B, 3 references, 7 items");
+	sample_has(&screen, "0x7f00deadbeef  112 B, 3 references, age -, 7 items");
 	sample_has(&screen, "attributes: path, body");
 	sample_has(&screen, "holds str, int");
 	sample_has(&screen, "value: ?[31mred");
+}
+
+static void ages(void **unused)
+{
+	static const struct {
+		enum picture_age age;
+		const char *shown;
+	} rows[] = {
+		{ PICTURE_AGE_IS, "age 1m05s" },
+		{ PICTURE_AGE_LEAST, "age >1m05s" },
+		{ PICTURE_AGE_MOST, "age <1m06s" },
+		{ PICTURE_AGE_UNKNOWN, "age -" },
+	};
+	_cleanup_state_ struct state state = { 0 };
+	struct picture *pic = sample_picture();
+	struct sample_screen screen;
+
+	sample_state(&state);
+	state_open(&state);
+	pic->samples.type = 0x7f0000001000;
+	pic->samples.count = 1;
+	pic->samples.list = calloc(1, sizeof(*pic->samples.list));
+	assert_int_equal(state_feed(&state, pic, SAMPLE_NOW + 1), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		pic->samples.list[0].age = rows[i].age;
+		pic->samples.list[0].age_ns = 65900000000;
+		sample_draw(&state, 110, 60, true, &screen);
+		sample_has(&screen, rows[i].shown);
+	}
 }
 
 static void gone(void **unused)
@@ -69,6 +99,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parts_and_keys),
 		cmocka_unit_test(samples),
+		cmocka_unit_test(ages),
 		cmocka_unit_test(gone),
 	};
 

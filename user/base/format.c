@@ -55,6 +55,26 @@ char *format_size_delta(char *buf, int64_t bytes)
 	return buf;
 }
 
+char *format_elapsed(char *buf, uint64_t seconds)
+{
+	static const struct {
+		uint64_t seconds, rest;
+		char letter, rest_letter;
+	} units[] = { { 86400, 3600, 'd', 'h' }, { 3600, 60, 'h', 'm' }, { 60, 1, 'm', 's' } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (seconds < units[i].seconds)
+			continue;
+		snprintf(buf, FORMAT_SIZE_MAX, "%llu%c%02llu%c",
+			 (unsigned long long)(seconds / units[i].seconds), units[i].letter,
+			 (unsigned long long)(seconds % units[i].seconds / units[i].rest),
+			 units[i].rest_letter);
+		return buf;
+	}
+	snprintf(buf, FORMAT_SIZE_MAX, "%llus", (unsigned long long)seconds);
+	return buf;
+}
+
 char *format_count(char *buf, uint64_t n)
 {
 	char digits[FORMAT_SIZE_MAX];

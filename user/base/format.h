@@ -14,6 +14,9 @@ char *format_size(char *buf, uint64_t bytes);
 /* The same with a sign, for differences: "+1.5 MiB", "-312 B", "0 B". */
 char *format_size_delta(char *buf, int64_t bytes);
 
+/* "12s", "2m05s", "1h02m", "3d04h". */
+char *format_elapsed(char *buf, uint64_t seconds);
+
 /* "1,234,567". */
 char *format_count(char *buf, uint64_t n);
 

@@ -28,6 +28,9 @@ char *compose_copy(const char *text, bool *failed);
  * unknown. */
 int compose_memory(struct picture *pic, const struct heap *heap);
 
+/* Ages of the samples, in exact mode. The tracer must be locked. */
+void compose_ages(struct picture *pic, struct tracer *tracer);
+
 /* Rates, ledger, sites, cost. The tracer must be locked. */
-int compose_events(struct picture *pic, struct tracer *tracer, const struct tracer_drift *drift,
+int compose_events(struct picture *pic, struct tracer *tracer, const struct blocks_drift *drift,
 		   uint32_t alignment);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "model/compose.h"
 
+#include "base/clock.h"
 #include "base/util.h"
 #include "probe/session.h"
 
@@ -83,7 +84,7 @@ static int compose_growth(struct picture *pic, const struct tracer_stats *stats,
 	return 0;
 }
 
-int compose_events(struct picture *pic, struct tracer *tracer, const struct tracer_drift *drift,
+int compose_events(struct picture *pic, struct tracer *tracer, const struct blocks_drift *drift,
 		   uint32_t alignment)
 {
 	struct tracer_stats stats;
@@ -114,4 +115,33 @@ int compose_events(struct picture *pic, struct tracer *tracer, const struct trac
 	if (!r)
 		r = compose_growth(pic, &stats, alignment);
 	return r < 0 ? r : compose_sites(pic, tracer);
+}
+
+/* Instances of classes are always freed; some builtin types keep dead ones for reuse, of which no
+ * allocator knows (Objects/floatobject.c, listobject.c, tupleobject.c ...). */
+static enum picture_age compose_age(bool reused, bool at_least)
+{
+	if (reused)
+		return at_least ? PICTURE_AGE_UNKNOWN : PICTURE_AGE_MOST;
+	return at_least ? PICTURE_AGE_LEAST : PICTURE_AGE_IS;
+}
+
+void compose_ages(struct picture *pic, struct tracer *tracer)
+{
+	const struct picture_type *type = NULL;
+	uint64_t now = clock_monotonic();
+
+	for (size_t i = 0; i < pic->types_count && !type; i++) {
+		if (pic->types[i].address == pic->samples.type)
+			type = &pic->types[i];
+	}
+	for (size_t i = 0; type && i < pic->samples.count; i++) {
+		struct picture_sample *sample = &pic->samples.list[i];
+		struct blocks_age age = blocks_age(tracer_blocks(tracer), sample->address, now);
+
+		if (age.known)
+			sample->age = compose_age(!type->heap, age.at_least);
+		if (sample->age != PICTURE_AGE_UNKNOWN)
+			sample->age_ns = age.age_ns;
+	}
 }

@@ -99,6 +99,18 @@ struct ledger_block *ledger_find(struct ledger *ledger, uint64_t addr)
 	return addr && slot->addr ? slot : NULL;
 }
 
+struct ledger_block *ledger_find_around(struct ledger *ledger, uint64_t addr)
+{
+	/* Blocks are 16 bytes at least and begin at multiples of 8. */
+	for (uint64_t back = 0; back <= MIN(addr, (uint64_t)LEDGER_FRONT_MAX); back += 8) {
+		struct ledger_block *block = ledger_find(ledger, addr - back);
+
+		if (block)
+			return back < block->size ? block : NULL;
+	}
+	return NULL;
+}
+
 /* Does an entry whose home is @home reach @from only by passing @gap? */
 static bool ledger_passes(size_t home, size_t gap, size_t from)
 {
@@ -188,11 +200,26 @@ static void ledger_missing(struct ledger *a, struct ledger *b, uint64_t *ret_obj
 	}
 }
 
+/* Of what the ledger lacks, nobody saw the allocation. */
+static void ledger_teach(struct ledger *ledger, struct ledger *truth)
+{
+	for (size_t i = 0; i < truth->room; i++) {
+		struct ledger_block *block = &truth->table[i];
+		const struct ledger_block *known = ledger_find(ledger, block->addr);
+
+		if (!block->addr)
+			continue;
+		block->note |= known && known->size == block->size ? known->note & LEDGER_TIME
+								   : LEDGER_TIME;
+	}
+}
+
 struct ledger_drift ledger_compare(struct ledger *ledger, struct ledger *truth)
 {
 	struct ledger_drift drift = {};
 
 	ledger_missing(truth, ledger, &drift.missing_objects, &drift.missing_bytes);
 	ledger_missing(ledger, truth, &drift.extra_objects, &drift.extra_bytes);
+	ledger_teach(ledger, truth);
 	return drift;
 }

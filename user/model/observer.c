@@ -203,7 +203,7 @@ static bool observer_is_exact(const struct observer *obs)
 /* A census whose blocks go to the ledger as well. One thread: the other core is the tracer's. */
 static int observer_exact_heap(struct observer *obs, struct heap_request *request,
 			       struct maps **maps, struct heap **ret,
-			       struct tracer_drift *ret_drift)
+			       struct blocks_drift *ret_drift)
 {
 	struct timespec settle = { .tv_nsec = TRACER_SETTLE_NS };
 	int r = tracer_census_begin(obs->tracer);
@@ -247,7 +247,7 @@ int observer_start_events(struct observer *obs, struct error *err)
 	};
 	_cleanup_maps_ struct maps *maps = NULL;
 	struct heap_request request = {};
-	struct tracer_drift drift;
+	struct blocks_drift drift;
 	struct heap *heap = NULL;
 	int r;
 
@@ -323,7 +323,7 @@ static int observer_note(struct observer *obs, struct picture *pic, const struct
 }
 
 static int observer_read_heap(struct observer *obs, const volatile bool *stop,
-			      struct tracer_drift *drift, struct heap **ret)
+			      struct blocks_drift *drift, struct heap **ret)
 {
 	struct heap_request request = {
 		.threads = obs->opts.threads ? obs->opts.threads : THREADS_DEFAULT,
@@ -363,7 +363,7 @@ static int observer_compose(struct observer *obs, struct picture *pic, const str
 }
 
 static int observer_take_heap(struct observer *obs, struct picture *pic, const volatile bool *stop,
-			      struct tracer_drift *drift)
+			      struct blocks_drift *drift)
 {
 	struct kept_mark mark = kept_mark(obs->proc);
 	const struct heap *heap;
@@ -393,7 +393,7 @@ static int observer_take_heap(struct observer *obs, struct picture *pic, const v
 }
 
 static int observer_take_events(struct observer *obs, struct picture *pic,
-				const struct tracer_drift *drift)
+				const struct blocks_drift *drift)
 {
 	bool exact = observer_is_exact(obs);
 	int r;
@@ -405,6 +405,8 @@ static int observer_take_events(struct observer *obs, struct picture *pic,
 	pic->events.mode = exact ? "exact" : "budget";
 	pic->events.overhead_limit = exact ? NAN : obs->opts.max_overhead;
 	r = compose_events(pic, obs->tracer, drift, obs->layout->alignment);
+	if (exact)
+		compose_ages(pic, obs->tracer);
 	tracer_restart(obs->tracer);
 	tracer_unlock(obs->tracer);
 	return r;
@@ -415,7 +417,7 @@ int observer_take(struct observer *obs, const volatile bool *stop, struct pictur
 {
 	uint64_t cpu = clock_read(CLOCK_THREAD_CPUTIME_ID);
 	struct picture *pic = picture_new();
-	struct tracer_drift drift = {};
+	struct blocks_drift drift = {};
 	int r;
 
 	if (!pic)

@@ -148,12 +148,22 @@ struct picture_advice {
 	double confidence;
 };
 
+/* What is known of how long ago an instance was made. */
+enum picture_age {
+	PICTURE_AGE_UNKNOWN,
+	PICTURE_AGE_IS,
+	PICTURE_AGE_LEAST, /* before we watched */
+	PICTURE_AGE_MOST,  /* its block; the type may use one again without any allocation */
+};
+
 /* One instance of a type, to look at. */
 struct picture_sample {
 	uint64_t address;
-	int64_t refcount;  /* PICTURE_UNKNOWN: immortal */
-	int64_t bytes;	   /* of its block */
-	int64_t items;	   /* of a list, dict, str ...; PICTURE_UNKNOWN: it has none */
+	int64_t refcount; /* PICTURE_UNKNOWN: immortal */
+	int64_t bytes;	  /* of its block */
+	int64_t items;	  /* of a list, dict, str ...; PICTURE_UNKNOWN: it has none */
+	enum picture_age age;
+	uint64_t age_ns;   /* 0 where unknown */
 	char **attributes; /* names */
 	size_t attributes_count;
 	char *holds; /* types of its first items; NULL: it has none */

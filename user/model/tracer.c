@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "model/blocks.h"
 #include "model/forked.h"
 #include "model/fresh.h"
 #include "model/pace.h"
@@ -32,10 +33,7 @@ struct tracer {
 	struct flows *flows;
 	struct fresh *fresh;
 	struct pools *pools;
-	struct ledger *live;	/* exact, after a census: all blocks; else this window's */
-	struct ledger *touched; /* exact, during a census: last word of the events; size 0: freed */
-	struct ledger *truth;	/* exact, during a census */
-	bool live_is_whole;
+	struct blocks blocks;
 	uint64_t lost;	     /* as last looked at */
 	uint64_t lost_begin; /* when the census began */
 	uint64_t lost_restart[16];
@@ -97,7 +95,7 @@ int tracer_new(const struct tracer_options *options, struct tracer **ret, struct
 	if (!r)
 		r = flows_new(&t->flows);
 	if (!r)
-		r = ledger_new(&t->live);
+		r = blocks_init(&t->blocks, clock_monotonic());
 	if (!r)
 		r = pools_new(options->layout, t->mem, &t->pools);
 	if (!r)
@@ -124,9 +122,7 @@ void tracer_free(struct tracer *t)
 	fresh_freep(&t->fresh);
 	pools_freep(&t->pools);
 	flows_freep(&t->flows);
-	ledger_freep(&t->live);
-	ledger_freep(&t->touched);
-	ledger_freep(&t->truth);
+	blocks_fini(&t->blocks);
 	memory_freep(&t->mem);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
@@ -139,52 +135,50 @@ static uint64_t event_size(const struct session_event *e)
 	return e->chunk ? e->chunk & ~7ull : e->size;
 }
 
-static int tracer_touch(struct tracer *t, uint64_t addr, uint64_t size)
-{
-	return t->touched ? ledger_put(t->touched, addr, size, 0) : 0;
-}
-
 static int tracer_on_alloc(struct tracer *t, const struct session_event *e)
 {
 	uint64_t size = event_size(e);
-	int r = ledger_put(t->live, e->addr, size, ledger_untyped(t->now_ns));
+	int r = ledger_put(t->blocks.live, e->addr, size, blocks_untyped(&t->blocks, t->now_ns));
 
 	if (!r)
 		r = fresh_push(t->fresh, e->addr, t->now_ns);
-	return r < 0 ? r : tracer_touch(t, e->addr, size);
+	return r < 0 ? r : blocks_touch(&t->blocks, e->addr, size);
 }
 
 static int tracer_on_free(struct tracer *t, const struct session_event *e)
 {
 	struct ledger_block block = {};
-	bool known = ledger_take(t->live, e->addr, &block);
+	bool known = ledger_take(t->blocks.live, e->addr, &block);
 	uint64_t type = fresh_type_of_dead(t->fresh, e);
 	int r = 0;
 
-	if (t->live_is_whole && !known)
+	if (t->blocks.whole && !known)
 		t->unknown_frees++;
 	if (known && (block.note & LEDGER_UNTYPED))
 		r = flows_add(t->flows, type, FLOWS_ALLOC_OBJECTS, block.size);
 	if (!r)
 		r = flows_add(t->flows, type, FLOWS_FREE_OBJECTS,
 			      known ? block.size : pools_block_size(t->pools, e->addr));
-	return r < 0 ? r : tracer_touch(t, e->addr, 0);
+	return r < 0 ? r : blocks_touch(&t->blocks, e->addr, 0);
 }
 
 static int tracer_on_move(struct tracer *t, const struct session_event *e)
 {
 	struct ledger_block block = {};
+	uint32_t note;
 	int r = 0;
 
-	ledger_take(t->live, e->old, &block);
+	ledger_take(t->blocks.live, e->old, &block);
+	/* It is as old as it was where it came from. */
+	note = block.note & LEDGER_UNTYPED ? blocks_untyped(&t->blocks, t->now_ns)
+					   : block.note & LEDGER_TIME;
 	if (e->old != e->addr)
-		r = tracer_touch(t, e->old, 0);
+		r = blocks_touch(&t->blocks, e->old, 0);
 	if (!r)
-		r = ledger_put(t->live, e->addr, event_size(e),
-			       block.note & LEDGER_UNTYPED ? ledger_untyped(t->now_ns) : 0);
+		r = ledger_put(t->blocks.live, e->addr, event_size(e), note);
 	if (!r && (block.note & LEDGER_UNTYPED))
 		r = fresh_push(t->fresh, e->addr, t->now_ns);
-	return r < 0 ? r : tracer_touch(t, e->addr, event_size(e));
+	return r < 0 ? r : blocks_touch(&t->blocks, e->addr, event_size(e));
 }
 
 static int tracer_on_event(const struct session_event *e, void *arg)
@@ -215,7 +209,7 @@ static int tracer_on_event(const struct session_event *e, void *arg)
 static void tracer_on_typed(void *arg, uint64_t addr, uint64_t type)
 {
 	struct tracer *t = arg;
-	struct ledger_block *block = ledger_find(t->live, addr);
+	struct ledger_block *block = ledger_find(t->blocks.live, addr);
 
 	if (!block || !(block->note & LEDGER_UNTYPED))
 		return;
@@ -228,9 +222,9 @@ static void tracer_on_typed(void *arg, uint64_t addr, uint64_t type)
 static bool tracer_is_wanted(void *arg, uint64_t addr, uint64_t time_ns)
 {
 	struct tracer *t = arg;
-	const struct ledger_block *block = ledger_find(t->live, addr);
+	const struct ledger_block *block = ledger_find(t->blocks.live, addr);
 
-	return block && block->note == ledger_untyped(time_ns);
+	return block && block->note == blocks_untyped(&t->blocks, time_ns);
 }
 
 /* What a lost record said, nothing repairs but a census: until then the ledger is not whole. */
@@ -242,7 +236,7 @@ static void tracer_check_loss(struct tracer *t)
 	if (stats.lost == t->lost)
 		return;
 	t->lost = stats.lost;
-	t->live_is_whole = false;
+	t->blocks.whole = false;
 	pools_clear(t->pools);
 }
 
@@ -315,7 +309,7 @@ static void tracer_close_window(struct tracer *t)
 	tracer_drain(t);
 	tracer_resolve(t, UINT64_MAX);
 	tracer_cut_at(t, start);
-	ledger_clear(t->live);
+	ledger_clear(t->blocks.live);
 	fresh_clear(t->fresh);
 	now = clock_monotonic();
 	budget_turned(&t->budget, false, tracer_budget_clock(t, now), now - start);
@@ -478,9 +472,7 @@ int tracer_census_begin(struct tracer *t)
 	tracer_take_lock(t);
 	tracer_check_loss(t);
 	t->lost_begin = t->lost;
-	r = ledger_new(&t->truth);
-	if (!r)
-		r = ledger_new(&t->touched);
+	r = blocks_begin(&t->blocks);
 	tracer_unlock(t);
 	return r;
 }
@@ -489,9 +481,8 @@ void tracer_census_block(void *arg, uint64_t addr, uint64_t size, bool sure)
 {
 	struct tracer *t = arg;
 
-	/* Only the caller's thread has to do with truth until _end. */
-	if (t->truth && ledger_put(t->truth, addr, size, sure ? 0 : LEDGER_MAYBE) < 0)
-		ledger_freep(&t->truth);
+	/* Only the caller's thread has to do with the truth until _end. */
+	blocks_found(&t->blocks, addr, size, sure);
 }
 
 /* All that was recorded before the call is consumed: as many bytes as wait now. */
@@ -504,30 +495,18 @@ static void tracer_catch_up(struct tracer *t)
 		;
 }
 
-int tracer_census_end(struct tracer *t, struct tracer_drift *ret_drift)
+int tracer_census_end(struct tracer *t, struct blocks_drift *ret_drift)
 {
-	struct tracer_drift drift = {};
-	int r = -ENOMEM;
+	int r;
 
 	tracer_take_lock(t);
-	if (t->truth && t->touched) {
-		tracer_catch_up(t);
-		tracer_check_loss(t);
-		r = t->error ? t->error : ledger_replay(t->truth, t->touched, t->live);
-	}
-	if (!r && t->live_is_whole) {
-		drift.had = true;
-		drift.drift = ledger_compare(t->live, t->truth);
-	}
-	if (!r) {
-		ledger_free(t->live);
-		t->live = TAKE_PTR(t->truth);
-		drift.unsure = t->lost != t->lost_begin;
-		t->live_is_whole = !drift.unsure;
-		*ret_drift = drift;
-	}
-	ledger_freep(&t->truth);
-	ledger_freep(&t->touched);
+	tracer_catch_up(t);
+	tracer_check_loss(t);
+	r = t->error;
+	if (!r)
+		r = blocks_end(&t->blocks, t->lost != t->lost_begin, clock_monotonic(), ret_drift);
+	else
+		blocks_abort(&t->blocks);
 	tracer_unlock(t);
 	return r;
 }
@@ -535,9 +514,13 @@ int tracer_census_end(struct tracer *t, struct tracer_drift *ret_drift)
 void tracer_census_abort(struct tracer *t)
 {
 	tracer_take_lock(t);
-	ledger_freep(&t->truth);
-	ledger_freep(&t->touched);
+	blocks_abort(&t->blocks);
 	tracer_unlock(t);
+}
+
+const struct blocks *tracer_blocks(const struct tracer *t)
+{
+	return &t->blocks;
 }
 
 const struct flows *tracer_flows(const struct tracer *t)

@@ -11,8 +11,8 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "layout/layout.h"
+#include "model/blocks.h"
 #include "model/flows.h"
-#include "model/ledger.h"
 #include "probe/plan.h"
 #include "target/process.h"
 #include "target/python.h"
@@ -54,23 +54,15 @@ DEFINE_CLEANUP(struct tracer, tracer_free)
 int tracer_start(struct tracer *tracer, struct error *err);
 
 /*
- * Exact mode, around a census: from _begin on, every block that an event touches is remembered;
- * wait TRACER_SETTLE_NS, take the census into @truth with tracer_truth_block(), then _end brings
- * @truth to the moment of the call, compares it with the ledger, if there was one, and makes it the
- * ledger.
+ * Exact mode, around a census: _begin, wait TRACER_SETTLE_NS, take the census with
+ * tracer_census_block(), _end. See model/blocks.h.
  */
 #define TRACER_SETTLE_NS 50000000ull
+#define TRACER_CLASSES 64
 
 int tracer_census_begin(struct tracer *tracer);
 void tracer_census_block(void *arg, uint64_t addr, uint64_t size, bool sure);
-/* *ret_drift: had is false for the first census, and for the first after records were lost. */
-#define TRACER_CLASSES 64
-struct tracer_drift {
-	bool had;
-	bool unsure; /* records were lost during this census: what is the ledger now may be wrong */
-	struct ledger_drift drift;
-};
-int tracer_census_end(struct tracer *tracer, struct tracer_drift *ret_drift);
+int tracer_census_end(struct tracer *tracer, struct blocks_drift *ret_drift);
 void tracer_census_abort(struct tracer *tracer);
 
 /* Cuts the sample at hand, and holds the thread still until tracer_unlock(): for reading flows and
@@ -78,6 +70,8 @@ void tracer_census_abort(struct tracer *tracer);
 void tracer_lock(struct tracer *tracer);
 void tracer_unlock(struct tracer *tracer);
 
+/* Exact mode: the ledger. */
+const struct blocks *tracer_blocks(const struct tracer *tracer);
 const struct flows *tracer_flows(const struct tracer *tracer);
 void tracer_get_stats(struct tracer *tracer, struct tracer_stats *ret);
 const struct plan *tracer_plan(const struct tracer *tracer);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tui/header.h"
 
+#include "base/format.h"
 #include "base/util.h"
 #include "tui/keys.h"
 #include "view/cells.h"
@@ -66,38 +67,25 @@ void header_draw_rss(struct canvas *canvas, size_t y, const struct picture *pic)
 	}
 }
 
-/* "3d04h", "1h02m", "2m05s". */
-static const char *describe_uptime(const struct picture *pic, char *buf, size_t cap)
+static const char *describe_uptime(const struct picture *pic, char *buf)
 {
 	struct timespec now;
-	long ticks = sysconf(_SC_CLK_TCK);
-	uint64_t seconds;
+	uint64_t started = pic->process.start_time_ticks / (uint64_t)sysconf(_SC_CLK_TCK);
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
-	seconds = (uint64_t)now.tv_sec -
-		  MIN(pic->process.start_time_ticks / (uint64_t)ticks, (uint64_t)now.tv_sec);
-	if (seconds >= 86400)
-		snprintf(buf, cap, "%llud%02lluh", (unsigned long long)seconds / 86400,
-			 (unsigned long long)seconds / 3600 % 24);
-	else if (seconds >= 3600)
-		snprintf(buf, cap, "%lluh%02llum", (unsigned long long)seconds / 3600,
-			 (unsigned long long)seconds / 60 % 60);
-	else
-		snprintf(buf, cap, "%llum%02llus", (unsigned long long)seconds / 60,
-			 (unsigned long long)seconds % 60);
-	return buf;
+	return format_elapsed(buf, (uint64_t)now.tv_sec - MIN(started, (uint64_t)now.tv_sec));
 }
 
 static void draw_target(struct canvas *canvas, const struct state *state)
 {
 	const struct picture *pic = state->shown;
-	char right[96], uptime[32];
+	char right[96], uptime[FORMAT_SIZE_MAX];
 	size_t width, x;
 
 	snprintf(right, sizeof(right), "Python %s%s%s  up %s",
 		 pic->process.python_version ? pic->process.python_version : "?",
 		 pic->process.debug ? " debug" : "", pic->process.gil ? "" : " free-threaded",
-		 describe_uptime(pic, uptime, sizeof(uptime)));
+		 describe_uptime(pic, uptime));
 	width = strlen(right);
 	x = canvas_printf(canvas, (struct canvas_place){ 0, 0, 0, CANVAS_BOLD }, "%d ",
 			  pic->process.pid);

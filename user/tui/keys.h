@@ -36,10 +36,12 @@ struct keys_row {
 	int keys[6];	      /* 0 ends them */
 	unsigned int screens; /* bits by enum state_screen */
 	unsigned int (*run)(struct state *state, int key, uint64_t now_ns);
-	const char *shown; /* how help writes the keys */
-	const char *help;
-	const char *label; /* in the line of keys; NULL: not there */
+	const char *shown;	  /* how help writes the keys */
+	const char *help, *brief; /* what they do; in a few words where there is little room */
+	const char *label;	  /* in the line of keys; NULL: not there */
 };
+
+#define KEYS_ROWS_MAX 32
 
 /* The table; rows without `shown` are told by another one. */
 const struct keys_row *keys_all(size_t *count);

@@ -19,8 +19,8 @@ static int draw_page(struct canvas *canvas, struct state *state, size_t first, s
 
 	if (r)
 		return r;
-	pages[state->screen](&page);
 	state->visible = last - first;
+	pages[state->screen](&page);
 	state->scroll_max = page.y - MIN(page.y, state->visible);
 	state->scroll = MIN(state->scroll, state->scroll_max);
 	canvas_copy_rows(canvas, first, &page.canvas, state->scroll, state->visible);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One type: what it holds, how it stores it, how it grew, some of its instances, what to do. */
+#include "base/format.h"
 #include "base/util.h"
 #include "tui/graph.h"
 #include "tui/screen.h"
@@ -127,10 +128,29 @@ static void write_history(struct page *page, const struct picture_type *type)
 	page->y += PLOT_ROWS;
 }
 
+/* "12s", ">40s": from before we watched, "<12s": no allocation tells of its making. */
+static const char *describe_age(const struct picture_sample *sample, char *buf)
+{
+	static const char *const marks[] = {
+		[PICTURE_AGE_IS] = "",
+		[PICTURE_AGE_LEAST] = ">",
+		[PICTURE_AGE_MOST] = "<",
+	};
+	bool most = sample->age == PICTURE_AGE_MOST;
+	char elapsed[FORMAT_SIZE_MAX];
+
+	if (sample->age == PICTURE_AGE_UNKNOWN)
+		return "-";
+	snprintf(buf, CELLS_MAX, "%s%s", marks[sample->age],
+		 format_elapsed(elapsed, sample->age_ns / NSEC_PER_SEC + most));
+	return buf;
+}
+
 /* The types of its items or its attributes, one line each; long ones continue below. */
 static void write_sample(struct page *page, const struct picture_sample *sample)
 {
-	char size[CELLS_MAX], count[CELLS_MAX], refs[CELLS_MAX], items[64] = "", text[2048];
+	char size[CELLS_MAX], count[CELLS_MAX], refs[CELLS_MAX], age[CELLS_MAX], items[64] = "",
+										 text[2048];
 	size_t len;
 
 	if (sample->items != PICTURE_UNKNOWN)
@@ -140,8 +160,9 @@ static void write_sample(struct page *page, const struct picture_sample *sample)
 	if (sample->refcount != PICTURE_UNKNOWN)
 		snprintf(refs, sizeof(refs), "%lld reference%s", (long long)sample->refcount,
 			 sample->refcount == 1 ? "" : "s");
-	page_line(page, CANVAS_PLAIN, "  0x%llx  %s, %s%s", (unsigned long long)sample->address,
-		  cells_size(size, sample->bytes), refs, items);
+	page_line(page, CANVAS_PLAIN, "  0x%llx  %s, %s, age %s%s",
+		  (unsigned long long)sample->address, cells_size(size, sample->bytes), refs,
+		  describe_age(sample, age), items);
 	text[0] = '\0';
 	for (size_t i = 0; i < sample->attributes_count; i++) {
 		len = strlen(text);
