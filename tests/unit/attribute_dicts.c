@@ -119,7 +119,7 @@ static void headers_that_make_no_sense_are_refused(void **state)
 {
 	const struct layout *l = fake_layout("3.11"), *old = fake_layout("3.8");
 	uint8_t header[DICT_KEYS_HEADER];
-	struct dict_keys keys = { .size = 77 };
+	struct dict_keys keys;
 	uint64_t bad[] = { 0, 3, 1ull << 41, UINT64_MAX };
 	int64_t counts[] = { -1, 6, INT64_MIN, INT64_MAX };
 
@@ -145,7 +145,6 @@ static void headers_that_make_no_sense_are_refused(void **state)
 		memcpy(header + l->dk_usable, &counts[i], 8);
 		assert_false(dicts_decode_keys(l, header, &keys));
 	}
-	assert_int_equal(keys.size, 77); /* untouched */
 }
 
 /* ---- dicts --------------------------------------------------------------------------------------

@@ -46,25 +46,24 @@ static bool dict_keys_decode_log2(const struct layout *l, const uint8_t *header,
 	return true;
 }
 
+/* Decoded in place: a copy of what was just written in smaller pieces stalls the processor. */
 bool dicts_decode_keys(const struct layout *layout, const uint8_t *header, struct dict_keys *ret)
 {
-	struct dict_keys k = {
+	bool ok;
+
+	*ret = (struct dict_keys){
 		.refcnt = load_i64(header + layout->dk_refcnt),
 		.usable = load_i64(header + layout->dk_usable),
 		.nentries = load_i64(header + layout->dk_nentries),
 	};
-	bool ok = layout->keys == LAYOUT_KEYS_SIZE ? dict_keys_decode_size(layout, header, &k)
-						   : dict_keys_decode_log2(layout, header, &k);
-
+	ok = layout->keys == LAYOUT_KEYS_SIZE ? dict_keys_decode_size(layout, header, ret)
+					      : dict_keys_decode_log2(layout, header, ret);
 	if (!ok)
 		return false;
-	k.slots = (k.size << 1) / 3; /* USABLE_FRACTION, all versions */
-	k.bytes = k.entries + k.slots * k.entry_size;
-	if (k.usable < 0 || k.nentries < 0 || (uint64_t)k.usable > k.slots ||
-	    (uint64_t)k.nentries > k.slots)
-		return false;
-	*ret = k;
-	return true;
+	ret->slots = (ret->size << 1) / 3; /* USABLE_FRACTION, all versions */
+	ret->bytes = ret->entries + ret->slots * ret->entry_size;
+	return ret->usable >= 0 && ret->nentries >= 0 && (uint64_t)ret->usable <= ret->slots &&
+	       (uint64_t)ret->nentries <= ret->slots;
 }
 
 /* The empty dict's keys are static and hold nothing. */

@@ -20,7 +20,7 @@ struct dict_keys {
 /* Longest header of any version. */
 #define DICT_KEYS_HEADER 40
 
-/* False where the header makes no sense. */
+/* False where the header makes no sense; *ret is unspecified then. */
 bool dicts_decode_keys(const struct layout *layout, const uint8_t *header, struct dict_keys *ret);
 
 /* A dict (or an instance of a subclass) that the walk has met: books its keys and values to @type.

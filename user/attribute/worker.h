@@ -113,12 +113,13 @@ struct worker {
 	struct memory *mem; /* own handle */
 	struct census_visitor *visitor;
 	struct types *types;
-	struct type *dict_row;	       /* of dict itself */
-	uint64_t static_lo, static_hi; /* as in shared: at hand for the inner loop */
-	uint64_t heap_lo, heap_hi;     /* malloc's main heap */
-	uint64_t refcount_dead_mask;   /* see refcount_dead_mask() */
-	bool pool_has_dead;	       /* some of the pool at hand may be on a free list */
-	struct strings *strings;       /* NULL: equal strs are not asked for */
+	struct type *dict_row;		     /* of dict itself */
+	uint64_t static_lo, static_hi;	     /* as in shared: at hand for the inner loop */
+	uint64_t heap_lo, heap_hi;	     /* malloc's main heap */
+	uint64_t refcount_dead_mask;	     /* see refcount_dead_mask() */
+	uint32_t ratios[CENSUS_CLASSES + 1]; /* 2^32 by block size, rounded up; by size in grains */
+	bool pool_has_dead;		     /* some of the pool at hand may be on a free list */
+	struct strings *strings;	     /* NULL: equal strs are not asked for */
 
 	struct shared_header shared_headers[SHARED_HEADERS]; /* direct-mapped, filled by dicts.c */
 	struct fetch *queue;

@@ -31,8 +31,11 @@ void poolmap_set(struct poolmap *map, uint64_t pool, int size_class);
 /* @count pools from @pool on have been carved, but their headers were not read yet. */
 void poolmap_set_unknown(struct poolmap *map, uint64_t pool, uint64_t count);
 
+/* Block sizes are multiples of this: pymalloc's ALIGNMENT where pointers have 64 bits
+ * (Objects/obmalloc.c, 3.8 on). */
+#define POOLMAP_GRAIN 16u
 #define POOLMAP_UNKNOWN 0xffu
-#define POOLMAP_SIZE_UNKNOWN (POOLMAP_UNKNOWN * 16u)
+#define POOLMAP_SIZE_UNKNOWN (POOLMAP_UNKNOWN * POOLMAP_GRAIN)
 
 /*
  * Size of the blocks of the pool around @addr in bytes; 0 where @addr is in no pool in use;
@@ -44,5 +47,5 @@ static inline uint32_t poolmap_block_size(const struct poolmap *map, uint64_t ad
 
 	if (addr < map->lo || i >= map->cells_count)
 		return 0;
-	return __atomic_load_n(&map->cells[i], __ATOMIC_RELAXED) * 16u;
+	return __atomic_load_n(&map->cells[i], __ATOMIC_RELAXED) * POOLMAP_GRAIN;
 }
