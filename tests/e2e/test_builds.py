@@ -76,7 +76,7 @@ def test_allocators(pymemtop, interpreter, allocator):
     used = row["storage"]["split" if interpreter.version_info < (3, 11) else "inline"]
     assert used == COUNT
     # What cannot be traced is said.
-    if environment.get("PYTHONMALLOC", "").startswith("malloc") or interpreter.debug:
+    if environment.get("PYTHONMALLOC", "").startswith("malloc"):
         assert refused.returncode == 5 and "--events off" in refused.stderr
     else:
         assert refused.returncode == 0, refused.stderr
@@ -310,8 +310,8 @@ LATE_SUBS = SUB.replace("made = [", "input()\nmade = [", 1).replace("import sys\
 
 def test_subinterpreters_that_come_later(pymemtop, interpreter):
     """A view that is open sees them too; from 3.12 on they may run at the same time, which pymalloc's events do not know."""
-    if interpreter.version_info < (3, 9) or interpreter.debug:
-        pytest.skip("no module to make them with, or no events")
+    if interpreter.version_info < (3, 9):
+        pytest.skip("no module to make them with")
     with Target(interpreter, LATE_SUBS) as target:
         command = [pymemtop.path, "record", str(target.pid), "-i", "500ms", "-d", "4s", "-o", "-"]
         recording = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -78,7 +78,8 @@ static void a_plan_has_its_prices(void **state)
 {
 	struct site places[] = { { .role = SITE_OPENING, .emulated = true },
 				 { .role = SITE_OPENING } };
-	struct plan plan = { .fresh = { .list = places } };
+	struct site block = { .role = SITE_BLOCK };
+	struct plan plan = { .fresh = { .list = places }, .sites = { .list = &block, .count = 1 } };
 	struct cost cost = { .alloc_ns = 600,
 			     .free_ns = 800,
 			     .page_ns = 700,
@@ -87,7 +88,7 @@ static void a_plan_has_its_prices(void **state)
 
 	assert_float_equal(cost_hit_ns(&cost, &plan), 700, 1);
 	assert_float_equal(cost_opening_ns(&cost, &plan), 0, 0);
-	plan.allocator.kind = ALLOCATOR_MIMALLOC;
+	block.role = SITE_PAGE;
 	assert_float_equal(cost_hit_ns(&cost, &plan), 750, 1);
 	plan.fresh.count = 1;
 	assert_float_equal(cost_opening_ns(&cost, &plan), 700, 1);

@@ -85,7 +85,15 @@ __asm__(".text\n"
 	"	subl $1, (%r13)\n"
 	"	ret\n"
 	"	.cfi_endproc\n"
-	".size probe_frees_sample, . - probe_frees_sample\n");
+	".size probe_frees_sample, . - probe_frees_sample\n"
+	".type probe_frees_caller, @function\n"
+	".globl probe_frees_caller\n"
+	"probe_frees_caller:\n"
+	"	.cfi_startproc\n"
+	"	call probe_frees_sample\n"
+	"	ret\n"
+	"	.cfi_endproc\n"
+	".size probe_frees_caller, . - probe_frees_caller\n");
 
 static const struct layout layout = { .pool_count = 0, .pool_freeblock = 8, .pool_next = 16 };
 
@@ -128,6 +136,16 @@ static void each_is_what_it_is(void **state)
 	assert_non_null(sites.list[5].rejected);
 	assert_int_equal(sites.list[6].reg, 3);
 	assert_null(sites.list[6].rejected);
+	/* Nor those of a function that is probed where it begins, or of one that it calls. */
+	sites_clear(&sites);
+	assert_int_equal(
+		frees_find_pushes(code, &layout, symbol(elf, "probe_frees_sample"), &sites), 0);
+	assert_int_equal(sites.count, 0);
+	assert_int_equal(
+		frees_find_pushes(code, &layout, symbol(elf, "probe_frees_caller"), &sites), 0);
+	assert_int_equal(sites.count, 0);
+	assert_int_equal(frees_find_pushes(code, &layout, symbol(elf, "main"), &sites), 0);
+	assert_true(sites.count > 0);
 	sites_clear(&sites);
 }
 

@@ -158,6 +158,54 @@ static void only_large_blocks_are_counted(void **state)
 	look_no_more(&f);
 }
 
+/* As --with-pydebug has it: through a register, which a valgrind build also keeps. Once it counts
+ * by 2, once somewhere else. */
+__asm__(".text\n"
+	".globl probe_large_stored\n"
+	".type probe_large_stored, @function\n"
+	"probe_large_stored:\n"
+	"	.cfi_startproc\n"
+	"	call probe_large_libc\n"
+	"	test %rax, %rax\n"
+	"	je 8f\n"
+	"	mov 0x550(%r15), %rdx\n"
+	"	add $2, %rdx\n"
+	"	mov %rdx, 0x550(%r15)\n"
+	"	mov 0x558(%r15), %rdx\n"
+	"	add $1, %rdx\n"
+	"	mov %rdx, 0x560(%r15)\n"
+	"	call probe_large_libc\n"
+	"	test %rax, %rax\n"
+	".globl probe_large_branch\n"
+	"probe_large_branch:\n"
+	"	je 8f\n"
+	"	mov 0x570(%r15), %rdx\n"
+	"	mov %rdx, -0x28(%rbp)\n"
+	"	lea 0x1(%rdx), %rcx\n"
+	"	mov %rcx, 0x570(%r15)\n"
+	"8:	ret\n"
+	"	.cfi_endproc\n"
+	".size probe_large_stored, . - probe_large_stored\n");
+
+static void a_counter_in_a_register(void **state)
+{
+	struct fixture f = { 0 };
+	struct elf_symbol branch;
+	struct elf_function fn;
+
+	assert_int_equal(elf_open_path("/proc/self/exe", &f.elf), 0);
+	assert_int_equal(code_new(f.elf, &f.code), 0);
+	fn = function(&f, "probe_large_stored");
+	assert_int_equal(large_find_counter(f.code, &fn, &f.sites, &f.counter), 0);
+	assert_int_equal(f.counter.disp, 0x570);
+	assert_int_equal(large_find(f.code, &f.counter, &f.sites), 0);
+	assert_int_equal(f.sites.count, 1);
+	assert_true(elf_find_symbol(f.elf, "probe_large_branch", &branch));
+	assert_int_equal(f.sites.list[0].vaddr, branch.value);
+	assert_null(f.sites.list[0].rejected);
+	look_no_more(&f);
+}
+
 static void no_counter(void **state)
 {
 	struct fixture f = { 0 };
@@ -174,6 +222,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_way_to_the_counter_is_found),
 		cmocka_unit_test(only_large_blocks_are_counted),
+		cmocka_unit_test(a_counter_in_a_register),
 		cmocka_unit_test(no_counter),
 	};
 

@@ -122,6 +122,17 @@ __asm__(".text\n"
 	"probe_sites_last:\n"
 	"	je 2b\n"
 	"	ret\n"
+	"	cmp %rdi, 0x10(%rdi)\n" /* as --with-pydebug has it */
+	"	je 2b\n"
+	"	mov (%rdi), %eax\n"
+	"	add $1, %eax\n"
+	"	mov %eax, (%rdi)\n"
+	"	mov 0x8(%rdi), %rbx\n"
+	"	test %rbx, %rbx\n" /* an assert() */
+	"	je 2b\n"
+	"	mov (%rbx), %rax\n"
+	"	mov %rax, 0x8(%rdi)\n"
+	"	ret\n"
 	"	mov 0x10(%rdx), %rsi\n" /* the same question, but nothing is popped */
 	"	cmp %rsi, %rdx\n"
 	"	je 2b\n"
@@ -154,7 +165,7 @@ static void only_what_pops_is_a_site(void **state)
 	assert_true(elf_find_symbol(elf, "probe_sites_fresh", &fresh_symbol));
 	assert_int_equal(code_new(elf, &code), 0);
 	assert_int_equal(sites_find_pools(code, &layout, &sites, &fresh), 0);
-	assert_int_equal(sites.count, 2);
+	assert_int_equal(sites.count, 3);
 	assert_int_equal(sites.list[0].role, SITE_POOL);
 	assert_int_equal(sites.list[0].vaddr, sample.value + 10);
 	assert_int_equal(sites.list[0].reg, 2);
@@ -165,10 +176,16 @@ static void only_what_pops_is_a_site(void **state)
 	assert_int_equal(sites.list[1].role, SITE_BLOCK);
 	assert_int_equal(sites.list[1].vaddr, last.value);
 	assert_int_equal(sites.list[1].reg, 0);
+	assert_int_equal(sites.list[2].role, SITE_POOL);
+	assert_int_equal(sites.list[2].reg, 7);
+	assert_int_equal(sites.list[2].check_reg, 3);
 	assert_int_equal(fresh, fresh_symbol.value);
 	assert_int_equal(sites_find_entry(code, fresh, CODE_NO_REG, true, &entry), 0);
 	assert_int_equal(entry.vaddr, fresh + 4); /* endbr64 would be single-stepped */
 	assert_true(entry.emulated);
+	sites_drop(&sites, SITE_POOL);
+	assert_int_equal(sites.count, 1);
+	assert_int_equal(sites.list[0].role, SITE_BLOCK);
 	sites_clear(&sites);
 }
 

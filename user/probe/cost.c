@@ -322,7 +322,7 @@ uint64_t cost_turn_ns(const struct cost *cost, size_t sites)
 
 double cost_hit_ns(const struct cost *cost, const struct plan *plan)
 {
-	bool reads = plan->allocator.kind == ALLOCATOR_MIMALLOC;
+	bool reads = !plan_count(plan, SITE_BLOCK, false); /* else nearly all are such */
 
 	return ((reads ? cost->page_ns : cost->alloc_ns) + cost->free_ns) / 2;
 }

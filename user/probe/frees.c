@@ -265,6 +265,20 @@ static bool match_push(struct code *code, const struct layout *layout, uint64_t 
 	       (counted || counts_soon(code, layout, insn->address + insn->size, pool));
 }
 
+/* Does the function at @caller call the one at @callee? */
+static bool calls(struct code *code, uint64_t caller, uint64_t callee)
+{
+	struct elf_function fn;
+	const cs_insn *insn;
+
+	if (!elf_find_function(code_elf(code), caller, &fn))
+		return false;
+	for (uint64_t at = fn.start; at < fn.end && (insn = code_at(code, at)); at += insn->size)
+		if ((code_is_call(insn) || code_is_jump(insn)) && code_target(insn) == callee)
+			return true;
+	return false;
+}
+
 static bool is_linked_already(const struct sites *sites, uint64_t from, uint64_t to)
 {
 	for (size_t i = 0; i < sites->count; i++)
@@ -296,7 +310,7 @@ int frees_find_pushes(struct code *code, const struct layout *layout, uint64_t b
 		    is_linked_already(sites, base + i, site.vaddr))
 			continue;
 		sites_describe(code, &site);
-		if (but && site.function == but)
+		if (but && (site.function == but || calls(code, but, site.function)))
 			continue;
 		r = sites_add(sites, &site);
 		if (r)

@@ -14,8 +14,8 @@ int frees_find_lookups(struct code *code, const struct layout *layout, struct si
 /*
  * Frees that share the radix lookup of something in front of them (a realloc that moves a block and
  * frees the old one): found by how they push the block on its pool's free list. Those that a
- * SITE_FREE in @sites leads to, and those in the function that starts at @but (0: none), are left
- * out.
+ * SITE_FREE in @sites leads to, and those in the function that starts at @but (0: none) or that it
+ * calls, are left out.
  */
 int frees_find_pushes(struct code *code, const struct layout *layout, uint64_t but,
 		      struct sites *sites);

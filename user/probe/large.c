@@ -46,6 +46,70 @@ static bool counts_up(const cs_insn *insn)
 	       (insn->id == X86_INS_ADD && op[1].type == X86_OP_IMM && op[1].imm == 1);
 }
 
+/* Do @a and @b name the same word? */
+static bool same_word(const cs_insn *a, const cs_x86_op *x, const cs_insn *b, const cs_x86_op *y)
+{
+	uint64_t fixed = code_fixed_address(a, x);
+
+	if (x->type != X86_OP_MEM || y->type != X86_OP_MEM || x->size != 8 || y->size != 8)
+		return false;
+	if (fixed)
+		return code_fixed_address(b, y) == fixed;
+	return x->mem.base != X86_REG_INVALID && x->mem.base != X86_REG_RIP &&
+	       code_is_based(y, code_reg(x->mem.base), x->mem.disp) &&
+	       x->mem.index == X86_REG_INVALID;
+}
+
+/* `add to, 1`, `inc to` or `lea to, [from + 1]`: the register that is counted up. */
+static uint8_t counts_register(const cs_insn *insn, uint8_t to)
+{
+	const cs_x86_op *op = insn->detail->x86.operands;
+
+	if (!insn->detail->x86.op_count || op[0].type != X86_OP_REG || code_reg(op[0].reg) != to)
+		return CODE_NO_REG;
+	if (insn->id == X86_INS_INC ||
+	    (insn->id == X86_INS_ADD && op[1].type == X86_OP_IMM && op[1].imm == 1))
+		return to;
+	if (insn->id != X86_INS_LEA || op[1].mem.index != X86_REG_INVALID || op[1].mem.disp != 1)
+		return CODE_NO_REG;
+	return code_reg(op[1].mem.base);
+}
+
+#define COUNT_STEPS 5
+
+/* The same by way of a register: `mov r, [counter]`, `add r, 1`, and at @addr `mov [counter], r`.
+ */
+static bool stores_count(struct code *code, uint64_t addr)
+{
+	/* First of all: what is borrowed does not outlive a change of functions. */
+	uint64_t at = code_previous(code, addr);
+	const cs_insn *store = at ? code_at(code, addr) : NULL;
+	const cs_x86_op *to = store ? store->detail->x86.operands : NULL;
+	bool counted = false;
+	uint8_t reg;
+
+	if (!store || store->id != X86_INS_MOV || to[0].type != X86_OP_MEM ||
+	    to[1].type != X86_OP_REG)
+		return false;
+	reg = code_reg(to[1].reg);
+	for (int i = 0; at && i < COUNT_STEPS; i++, at = code_previous(code, at)) {
+		const cs_insn *insn = code_at(code, at);
+		uint8_t from;
+
+		if (!insn || insn->id == X86_INS_CALL || code_ends(insn) || code_is_jump(insn))
+			return false;
+		from = counted ? CODE_NO_REG : counts_register(insn, reg);
+		if (from != CODE_NO_REG) {
+			counted = true;
+			reg = from;
+		} else if (code_writes(code, insn, reg)) {
+			return counted && insn->id == X86_INS_MOV &&
+			       same_word(store, &to[0], insn, &insn->detail->x86.operands[1]);
+		}
+	}
+	return false;
+}
+
 /* Where a value is: in a register, or in a word of the stack. */
 struct place {
 	uint8_t reg; /* CODE_NO_REG: in memory */
@@ -198,10 +262,12 @@ int large_find_counter(struct code *code, const struct elf_function *malloc_fn,
 
 	for (; insn && insn->address < malloc_fn->end; insn = code_at(code, next)) {
 		struct large_counter counter = { 0 };
+		uint64_t at = insn->address;
 
-		next = insn->address + insn->size;
-		if (!counts_up(insn))
+		next = at + insn->size;
+		if (!counts_up(insn) && !stores_count(code, at))
 			continue;
+		insn = code_at(code, at);
 		counter.address = code_fixed_address(insn, &insn->detail->x86.operands[0]);
 		counter.disp = counter.address ? 0 : insn->detail->x86.operands[0].mem.disp;
 		search_back(&search, insn->address);
@@ -220,12 +286,28 @@ static bool looks_like_count(const uint8_t *b)
 	       b[2] >> 6 != 3;
 }
 
-static bool is_counter(const cs_insn *insn, const struct large_counter *counter)
+/* The bytes of `mov [counter], r64`. */
+static bool looks_like_store(const uint8_t *b, uint64_t addr, const struct large_counter *counter)
 {
-	const cs_x86_op *op = &insn->detail->x86.operands[0];
+	int32_t disp;
 
-	if (!counts_up(insn))
+	if ((b[0] & 0xfa) != 0x48 || b[1] != 0x89)
 		return false;
+	memcpy(&disp, b + 3, sizeof(disp));
+	if (counter->address)
+		return (b[2] & 0xc7) == 5 && addr + 7 + (uint64_t)(int64_t)disp == counter->address;
+	return b[2] >> 6 == 2 && (b[2] & 7) != 4 && disp == counter->disp;
+}
+
+static bool is_counter(struct code *code, uint64_t addr, const struct large_counter *counter)
+{
+	bool stored = code_is_boundary(code, addr) && stores_count(code, addr);
+	const cs_insn *insn = code_is_boundary(code, addr) ? code_at(code, addr) : NULL;
+	const cs_x86_op *op;
+
+	if (!insn || (!stored && !counts_up(insn)))
+		return false;
+	op = &insn->detail->x86.operands[0];
 	if (counter->address)
 		return code_fixed_address(insn, op) == counter->address;
 	return op->mem.base != X86_REG_RIP && op->mem.base != X86_REG_RSP &&
@@ -296,13 +378,11 @@ int large_find(struct code *code, const struct large_counter *counter, struct si
 	bool small = false;
 
 	for (size_t i = 0; i + 16 < size; i++) {
-		const cs_insn *insn;
 		int r;
 
-		if (!looks_like_count(text + i))
+		if (!looks_like_count(text + i) && !looks_like_store(text + i, base + i, counter))
 			continue;
-		insn = code_at(code, base + i);
-		if (!insn || !is_counter(insn, counter) || !code_is_boundary(code, base + i))
+		if (!is_counter(code, base + i, counter))
 			continue;
 		search_back(&search, base + i);
 		r = add_found(code, &search, base + i, sites);

@@ -119,9 +119,10 @@ static int plan_allocator(const struct plan_source *source, struct code *code, s
 }
 
 /*
- * Up to 3.9 there is no radix tree to look for: there free and realloc are probed where they begin.
- * That misses copies that a compiler has inlined, so more pool sites than malloc, calloc and
- * realloc have themselves are refused.
+ * Up to 3.9 there is no radix tree to look for, and where compilers do not inline it is looked at
+ * in a function of its own: there free and realloc are probed where they begin. That misses copies
+ * that a compiler has inlined, so more pool sites than malloc, calloc and realloc have themselves
+ * are refused.
  */
 static int plan_entries(const struct plan_source *source, struct code *code, struct plan *plan,
 			struct error *err)
@@ -137,6 +138,7 @@ static int plan_entries(const struct plan_source *source, struct code *code, str
 		return unsupported(
 			err,
 			"frees are inlined in a way that is not recognised (use --events off)");
+	sites_drop(&plan->sites, SITE_REALLOC);
 	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
 		struct site site = { .role = entries[i].role };
 		int r = sites_find_entry(code, entries[i].entry - source->py->bias, REG_RSI, false,
@@ -249,9 +251,6 @@ static int plan_pymalloc(const struct plan_source *source, struct code *code, st
 			       &fn))
 		return unsupported(err, "the allocator has no unwind information");
 	r = large_find_counter(code, &fn, &plan->sites, &plan->counter);
-	if (r && source->py->debug)
-		return unsupported(err, "a --with-pydebug build is compiled in ways that are not "
-					"recognised (use --events off)");
 	if (r)
 		return unsupported(err, "the counter of large blocks was not recognised "
 					"(use --events off)");

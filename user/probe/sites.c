@@ -26,6 +26,16 @@ int sites_add(struct sites *sites, const struct site *site)
 	return 0;
 }
 
+void sites_drop(struct sites *sites, enum site_role role)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < sites->count; i++)
+		if (sites->list[i].role != role)
+			sites->list[kept++] = sites->list[i];
+	sites->count = kept;
+}
+
 void sites_clear(struct sites *sites)
 {
 	free(sites->list);
@@ -147,20 +157,35 @@ static uint64_t first_call(struct code *code, uint64_t addr)
 	return 0;
 }
 
+/* `cmp [pool + nextpool], pool`, either way round, as compilers write it that optimise less. */
+static bool compares_at_once(const cs_insn *insn, const struct layout *layout, uint8_t *pool)
+{
+	const cs_x86_op *op = insn->detail->x86.operands;
+	int reg = op[0].type == X86_OP_REG ? 0 : 1;
+
+	if (insn->id != X86_INS_CMP || op[reg].type != X86_OP_REG || op[reg].size != 8)
+		return false;
+	*pool = code_reg(op[reg].reg);
+	return code_is_based(&op[1 - reg], *pool, layout->pool_next);
+}
+
 /* From `mov next, [pool + nextpool]` to the branch on `pool == next`. */
 static bool match_pool(struct code *code, const struct layout *layout, uint64_t addr,
 		       struct site *site)
 {
 	const cs_insn *insn = code_at(code, addr);
-	uint8_t next, pool;
-	bool compared = false;
+	uint8_t next = CODE_NO_REG, pool;
+	bool compared;
 
-	if (!insn || insn->id != X86_INS_MOV || insn->detail->x86.op_count != 2 ||
-	    insn->detail->x86.operands[1].type != X86_OP_MEM)
+	if (!insn || insn->detail->x86.op_count != 2)
 		return false;
-	pool = code_reg(insn->detail->x86.operands[1].mem.base);
-	if (pool == CODE_NO_REG || !match_loads(insn, pool, layout->pool_next, &next) ||
-	    next == pool)
+	compared = compares_at_once(insn, layout, &pool);
+	if (!compared && insn->detail->x86.operands[1].type != X86_OP_MEM)
+		return false;
+	if (!compared)
+		pool = code_reg(insn->detail->x86.operands[1].mem.base);
+	if (pool == CODE_NO_REG ||
+	    (!compared && (!match_loads(insn, pool, layout->pool_next, &next) || next == pool)))
 		return false;
 	for (int i = 0; i < 10; i++) {
 		insn = code_at(code, insn->address + insn->size);
@@ -237,6 +262,17 @@ static bool is_known(const struct sites *sites, struct site *site)
 	return false;
 }
 
+/* `cmp [r64 + disp8], r64` of one and the same register, as bytes. */
+static bool looks_like_compare(const uint8_t *b, uint8_t disp)
+{
+	bool low = b[0] == 0x48, high = b[0] == 0x4d;
+
+	if ((!low && !high) || (b[1] != 0x39 && b[1] != 0x3b) || b[2] >> 6 != 1 ||
+	    ((b[2] >> 3) & 7) != (b[2] & 7))
+		return false;
+	return (b[2] & 7) == 4 ? b[3] == 0x24 && b[4] == disp : b[3] == disp;
+}
+
 int sites_find_pools(struct code *code, const struct layout *layout, struct sites *sites,
 		     uint64_t *fresh)
 {
@@ -250,7 +286,8 @@ int sites_find_pools(struct code *code, const struct layout *layout, struct site
 		uint64_t slow, call;
 		int r;
 
-		if (!match_looks_like_load(text + i, (uint8_t)layout->pool_next) ||
+		if ((!match_looks_like_load(text + i, (uint8_t)layout->pool_next) &&
+		     !looks_like_compare(text + i, (uint8_t)layout->pool_next)) ||
 		    !match_pool_whole(code, layout, base + i, &site, &slow))
 			continue;
 		if (!code_is_boundary(code, base + i) || !code_is_boundary(code, site.vaddr))

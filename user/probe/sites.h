@@ -54,6 +54,8 @@ struct sites {
 
 /* Adds a copy of @site. -ENOMEM, -E2BIG beyond SITES_MAX. */
 int sites_add(struct sites *sites, const struct site *site);
+/* Takes those of @role out. */
+void sites_drop(struct sites *sites, enum site_role role);
 void sites_clear(struct sites *sites);
 
 /* Fills in what follows from role, vaddr and registers: offset, function, symbol, text, emulated.
