@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A small threaded web server that forgets nothing it was asked, and somebody who asks it all the time."""
+"""
+A small threaded web server that forgets nothing it was asked, and somebody who asks it all the time. What it keeps
+is told by the argument; sessions come and go besides.
+"""
 
 import http.client
 import http.server
+import random
 import socketserver
 import sys
 import threading
@@ -16,12 +20,28 @@ class Visit:
         self.when = time.time()
 
 
+class Session:
+    def __init__(self, number):
+        self.number = number
+
+
 VISITS = []
+BUSY = {}
+
+
+def keep(kind, path, headers):
+    if kind == "visit":
+        VISITS.append(Visit(path, headers))
+    elif kind == "dict":
+        VISITS.append({"path": path, "status": 200})
+    elif kind == "str":
+        VISITS.append("answered " + path * 4)
+    BUSY[len(VISITS) % 8] = [Session(number) for number in range(random.randrange(200))]
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        VISITS.append(Visit(self.path, dict(self.headers)))
+        keep(KIND, self.path, dict(self.headers))
         body = b"hello " * 50
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -47,6 +67,7 @@ def ask(port):
         time.sleep(0.002)
 
 
+KIND = sys.argv[1]
 server = Server(("127.0.0.1", 0), Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 threading.Thread(target=ask, args=(server.server_port,), daemon=True).start()

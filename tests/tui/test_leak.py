@@ -2,6 +2,7 @@
 """A web server under load with a list that grows in its handler, looked at as a new user would."""
 
 import pathlib
+import re
 
 import pytest
 from terminal import Terminal
@@ -18,7 +19,7 @@ def first_row(rows):
 def test_leaking_class_is_on_top_and_told(pymemtop, can_attach, interpreter, start_target):
     if not interpreter.gil:
         pytest.skip("single censuses of a free-threaded build under load still miss blocks")
-    target = start_target(interpreter, SERVER)
+    target = start_target(interpreter, SERVER, "visit")
     with Terminal([pymemtop.path, "top", target.pid, "--events", "off", "-i", "1s"], height=50) as terminal:
         terminal.wait("__main__.Visit")
         terminal.press("b")
@@ -32,3 +33,17 @@ def test_leaking_class_is_on_top_and_told(pymemtop, can_attach, interpreter, sta
         words = sorted(word.strip() for word in attributes.split(","))
         assert words == ["headers: dict", "path: str", "when: float"]
         assert any("keeps growing" in row for row in rows)
+
+
+@pytest.mark.parametrize("kind", ["dict", "str"])
+def test_leaking_builtins_are_on_top(pymemtop, can_attach, interpreter, start_target, kind):
+    """A cache that nobody clears, a list of plain values: with events, as the view is started by default."""
+    if not interpreter.gil:
+        pytest.skip("single censuses of a free-threaded build under load still miss blocks")
+    target = start_target(interpreter, SERVER, kind)
+    with Terminal([pymemtop.path, target.pid, "-i", "1s"], height=50) as terminal:
+        terminal.wait("TYPE")
+        terminal.wait(lambda rows: re.match(rf"▲ {kind} ", first_row(rows)), timeout=20)
+        terminal.press("Enter")
+        rows = terminal.wait("keeps growing")
+        assert rows[4] == kind

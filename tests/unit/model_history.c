@@ -25,7 +25,7 @@ static double growth(const struct history *history)
 {
 	const struct picture_type type = { .name = (char *)"app.Foo" };
 
-	return history_growth(history, &type);
+	return history_growth(history, &type).per_second;
 }
 
 static void series(void **state)
@@ -143,6 +143,57 @@ static void not_growing(void **state)
 	history_free(history);
 }
 
+static struct history_growth growth_of(const int64_t *bytes, size_t count, bool heap)
+{
+	const struct picture_type type = { .name = (char *)"app.Foo", .heap = heap };
+	struct history_growth growth;
+	struct history *history;
+
+	assert_int_equal(history_new(&history), 0);
+	for (unsigned int i = 0; i < count; i++)
+		add(history, 2 * i, bytes[i]);
+	growth = history_growth(history, &type);
+	history_free(history);
+	return growth;
+}
+
+static void a_class_that_never_shrinks_needs_less(void **state)
+{
+	static const int64_t little[] = { 10000, 11000, 12000 },
+			     shrunk[] = { 10000, 12000, 11900, 13000 };
+
+	assert_true(growth_of(little, 3, true).per_second == 500);
+	assert_true(growth_of(little, 3, false).per_second == 0);
+	assert_true(growth_of(shrunk, 4, true).per_second == 0);
+}
+
+/* Both rose by as much. */
+static void what_grows_evenly_is_surer(void **state)
+{
+	static const int64_t even[] = { 0, 50000, 100000, 150000 },
+			     odd[] = { 0, 5000, 140000, 150000 };
+	struct history_growth sure = growth_of(even, 4, true), unsure = growth_of(odd, 4, true);
+
+	assert_true(sure.per_second == 25000 && unsure.per_second == 25000);
+	assert_true(sure.sure == 25000);
+	assert_true(unsure.sure < 5000);
+}
+
+static void waves_that_rise(void **state)
+{
+	enum { COUNT = 40 };
+	int64_t rising[COUNT], level[COUNT];
+
+	for (int i = 0; i < COUNT; i++) {
+		level[i] = 100000 + 500000 * (i * 7 % 5);
+		rising[i] = level[i] + 10000 * i;
+	}
+	assert_true(growth_of(level, COUNT, false).per_second == 0);
+	assert_true(growth_of(rising, COUNT / 4, false).per_second == 0); /* too early to tell */
+	assert_true(growth_of(rising, COUNT, false).per_second > 4000);
+	assert_true(growth_of(rising, COUNT, false).per_second < 6000);
+}
+
 static void growth_counts_from_the_mark(void **state)
 {
 	struct history *history;
@@ -168,6 +219,9 @@ int main(void)
 		cmocka_unit_test(is_bounded_in_types),
 		cmocka_unit_test(growing),
 		cmocka_unit_test(not_growing),
+		cmocka_unit_test(a_class_that_never_shrinks_needs_less),
+		cmocka_unit_test(what_grows_evenly_is_surer),
+		cmocka_unit_test(waves_that_rise),
 		cmocka_unit_test(growth_counts_from_the_mark),
 	};
 

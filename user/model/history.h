@@ -41,9 +41,16 @@ bool history_series(const struct history *history, const struct picture_type *ty
 /* Growth is judged from here on: what came before is warm-up. */
 void history_mark(struct history *history, uint64_t now_ns);
 
+/* Since the mark, or within the last two minutes. */
+struct history_growth {
+	double per_second; /* bytes; 0 where it does not keep growing */
+	double sure;	   /* at least so much, by how it went so far: after a few pictures little
+			      is sure of what comes and goes */
+};
+
 /*
- * Bytes a second by which @type has grown since the mark, or within the last two minutes; 0 where
- * it does not keep growing. It does if it went up twice at least, never gave back more than a
- * quarter of what it gained, and still goes up.
+ * A type keeps growing if it went up twice at least, never gave back more than a quarter of what it
+ * gained, and still goes up; or if it comes and goes, and its lows and highs go up.
  */
-double history_growth(const struct history *history, const struct picture_type *type);
+struct history_growth history_growth(const struct history *history,
+				     const struct picture_type *type);

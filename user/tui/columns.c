@@ -46,20 +46,22 @@ static void draw_delta(const struct cell *c)
 	canvas_put_right(c->canvas, c->at, cells_size_delta(text, c->type->delta_bytes));
 }
 
-/* With its error where that is large: in full, or where there is no room as a mark in front. */
+/* With its error where that is large: in full, or where there is no room, or it is not known yet,
+ * as a mark in front. */
 static void draw_rate(const struct cell *c, double per_second)
 {
 	char rate[CELLS_MAX], text[2 * CELLS_MAX];
-	bool rough = c->type->rate_error >= RATE_ERROR_SHOWN;
+	bool known = !isnan(c->type->rate_error);
+	bool rough = !known || c->type->rate_error >= RATE_ERROR_SHOWN;
 
 	if (per_second == 0)
 		return;
 	cells_rate(rate, per_second);
 	snprintf(text, sizeof(text), "%s %s%.0f%%", rate, c->canvas->utf8 ? "±" : "+-",
-		 100 * MIN(c->type->rate_error, 9.99));
+		 100 * (known ? MIN(c->type->rate_error, 9.99) : 0));
 	if (!rough || isnan(per_second))
 		snprintf(text, sizeof(text), "%s", rate);
-	else if (utf8_width(text) > c->at.width)
+	else if (!known || utf8_width(text) > c->at.width)
 		snprintf(text, sizeof(text), "~%s", rate);
 	canvas_put_right(c->canvas, c->at, text);
 }

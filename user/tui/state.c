@@ -65,17 +65,20 @@ static size_t index_of(const struct state *state, const struct picture_type *typ
 
 double state_growth(const struct state *state, const struct picture_type *type)
 {
-	return state->growth ? state->growth[index_of(state, type)] : 0;
+	return state->growth ? state->growth[index_of(state, type)].per_second : 0;
 }
 
-/* Does @a go in front of @b? A class says more on what leaks than the str and dict that it holds.
- */
+/* Does @a go in front of @b? A class says more on what leaks than the str and dict that it holds,
+ * and what grows evenly more than what comes and goes. */
 static bool grows_before(const struct state *state, const struct picture_type *a,
 			 const struct picture_type *b)
 {
+	const struct history_growth *x = &state->growth[index_of(state, a)],
+				    *y = &state->growth[index_of(state, b)];
+
 	if (a->heap != b->heap)
 		return a->heap;
-	return state_growth(state, a) > state_growth(state, b);
+	return x->sure > y->sure || (x->sure == y->sure && x->per_second > y->per_second);
 }
 
 static void reverse_rows(struct rows *rows)
@@ -167,7 +170,7 @@ static int arrange(struct state *state)
 static int show(struct state *state)
 {
 	const struct picture *pic = state->newest;
-	double *growth = calloc(pic->types_count + 1, sizeof(*growth));
+	struct history_growth *growth = calloc(pic->types_count + 1, sizeof(*growth));
 
 	if (!growth)
 		return -ENOMEM;

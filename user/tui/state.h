@@ -39,8 +39,8 @@ struct state {
 	uint64_t shown_ns; /* when it came (monotonic) */
 	uint64_t newest_ns;
 	struct history *history;
-	double *growth;	  /* bytes a second of each type of `shown`; 0: does not keep growing */
-	struct rows rows; /* of `shown`, as sorted and filtered */
+	struct history_growth *growth; /* of each type of `shown` */
+	struct rows rows;	       /* of `shown`, as sorted and filtered */
 
 	enum state_screen screen, back; /* back: where Esc leads from help */
 	size_t cursor, top;		/* rows */
