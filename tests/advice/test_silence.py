@@ -129,7 +129,6 @@ def test_values_only_when_asked(pymemtop, interpreter, start_target, can_attach)
 def test_long_strs_are_compared_whole(pymemtop, interpreter, start_target, can_attach):
     """Documents that differ in their last character only, at sizes of each kind of chunk, and copies of them."""
     source = HEAD + """
-import sys
 sizes = (600, 5_000, 70_000, 300_000)
 kept = [("%0*d" % (size, n // 2))[:] for size in sizes for n in range(20)]
 print('ready', sum(sys.getsizeof(kept[i]) for i in range(0, len(kept), 2)), flush=True)
@@ -139,7 +138,8 @@ input()
     expected = int(target.ready)
     (found,) = [a for a in pymemtop.json("snapshot", "--duplicates", target.pid)["advice"]
                 if a["kind"] == "duplicate_strings"]
-    assert found["saves_bytes"] == pytest.approx(expected, rel=0.1)
+    # Blocks are larger than what is in them: mimalloc's by up to an eighth.
+    assert 0.95 * expected < found["saves_bytes"] < 1.15 * expected
     assert "could not be read" not in found["detail"]
 
 

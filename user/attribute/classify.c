@@ -88,7 +88,9 @@ enum block_kind classify_block(struct worker *worker, const uint8_t *data, uint3
 	for (size_t i = 0; i < ARRAY_SIZE(fronts); i++) {
 		enum block_kind kind;
 
-		if (fronts[i] + worker->layout->sizeof_object > len)
+		/* Most buffers fail here: not worth a call. */
+		if (fronts[i] + worker->layout->sizeof_object > len ||
+		    refcount_state(worker->layout, data + fronts[i]) == REFCOUNT_NONSENSE)
 			continue;
 		kind = classify_at(worker, data, fronts[i], size, ret_type);
 		if (kind != BLOCK_RAW)
@@ -97,7 +99,8 @@ enum block_kind classify_block(struct worker *worker, const uint8_t *data, uint3
 	return BLOCK_RAW;
 }
 
-/* Books one object to its row. */
+/* Books one object to its row. Where it has no attributes, that follows from the count: heap.c,
+ * complete_tally(). */
 static void visit_object(struct worker *w, struct type *type, const uint8_t *data, uint32_t len,
 			 uint64_t addr, uint64_t size)
 {
@@ -115,7 +118,7 @@ static void visit_object(struct worker *w, struct type *type, const uint8_t *dat
 		samples_meet(&w->samples, obj.addr, size);
 	if (type->shape != TYPE_SHAPE_OTHER) {
 		type->tally.sizeof_bytes += builtins_sizeof(&type->size, obj.data, size);
-		return; /* its storage follows from the count: heap.c */
+		return;
 	}
 	if (type->builtin && type->builtin->visit) {
 		type->builtin->visit(w, type, &obj);
@@ -125,7 +128,8 @@ static void visit_object(struct worker *w, struct type *type, const uint8_t *dat
 		if (!type->builtin)
 			generic_visit(w, type, &obj);
 	}
-	attributes_visit(w, type, &obj, data);
+	if (type->dict_at != TYPE_DICT_NONE || type->has_slots)
+		attributes_visit(w, type, &obj, data);
 }
 
 /* Dead objects that do not look it: their type word, or all of them, was overwritten. */

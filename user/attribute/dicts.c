@@ -276,8 +276,11 @@ static void dict_run_keys(struct worker *worker, const struct fetch *f, const ui
 		dict_charge_values(worker, &charge, values, &k);
 }
 
-static void dict_fetch_keys(struct worker *worker, const struct charge *charge, const uint8_t *dict,
-			    uint64_t size, bool flag)
+/* In line: a charge that was just filled in field by field is not copied well as a whole. */
+static __attribute__((always_inline)) inline void dict_fetch_keys(struct worker *worker,
+								  const struct charge *charge,
+								  const uint8_t *dict,
+								  uint64_t size, bool flag)
 {
 	const struct layout *l = worker->layout;
 	struct fetch f = {

@@ -34,6 +34,9 @@ int worker_init(struct worker *worker, struct attribution *shared, struct census
 		.shared = shared,
 		.layout = shared->layout,
 		.visitor = visitor,
+		.pools = &shared->census->pools,
+		.hooks_front = shared->hooks.front,
+		.hooks_extra = shared->hooks.extra,
 		.static_lo = shared->static_lo,
 		.static_hi = shared->static_hi,
 		.refcount_dead_mask = refcount_dead_mask(shared->layout),
@@ -109,26 +112,27 @@ uint64_t worker_block_size(struct worker *worker, uint64_t addr)
 	return page ? page->block_size : 0;
 }
 
-/* Is @offset, less than 2^20, a multiple of the block size @size? Without a division, which takes
- * longer than all the rest that is done for a buffer. */
-static inline bool worker_divides(const struct worker *worker, uint32_t size, uint32_t offset)
+/*
+ * Does a block of @size, of a pool, begin at @block? A multiplication tells, for sizes and offsets
+ * are small: a division takes longer than all the rest that is done for a buffer.
+ */
+static inline bool worker_begins_in_pool(const struct worker *worker, uint64_t block, uint32_t size)
 {
-	uint32_t times = (uint32_t)(offset * (uint64_t)worker->ratios[size / POOLMAP_GRAIN] >> 32);
+	const struct layout *l = worker->layout;
+	uint32_t offset = (uint32_t)(block & (l->pool_size - 1)) - l->pool_overhead;
+	uint64_t ratio = worker->ratios[MIN(size / POOLMAP_GRAIN, (uint32_t)CENSUS_CLASSES)];
 
-	return times * size == offset;
+	return offset < l->pool_size && (uint32_t)(offset * ratio >> 32) * size == offset;
 }
 
 /* Does a block of @size begin at @block, which is in one? */
 static bool worker_begins_at(const struct worker *worker, uint64_t block, uint64_t size)
 {
-	const struct layout *l = worker->layout;
 	const struct mimalloc *mimalloc = &worker->shared->census->mimalloc;
-	uint32_t offset = (uint32_t)(block & (l->pool_size - 1)) - l->pool_overhead;
 	const struct mimalloc_page *page;
 
 	if (!mimalloc->count)
-		return offset < l->pool_size && size < POOLMAP_GRAIN * ARRAY_SIZE(worker->ratios) &&
-		       worker_divides(worker, (uint32_t)size, offset);
+		return worker_begins_in_pool(worker, block, (uint32_t)size);
 	page = mimalloc_page_of(mimalloc, block);
 	return page && !((block - page->start) % size);
 }
@@ -214,8 +218,8 @@ void worker_flush(struct worker *worker)
 }
 
 /* A row gets @size bytes; another loses them, or malloc's share of Python grows. */
-static void worker_book(struct worker *worker, const struct charge *c, uint64_t size,
-			bool in_malloc)
+static inline void worker_book(struct worker *worker, const struct charge *c, uint64_t size,
+			       bool in_malloc)
 {
 	int64_t bytes = (int64_t)size;
 
@@ -314,10 +318,30 @@ static __attribute__((noinline)) void worker_charge_chunk(struct worker *worker,
 			    round_up(expected ? expected + hooks * HOOKS_EXTRA : 0, 16), true);
 }
 
+/* The usual case in one piece: @addr is a block of a pool that the walk has come to. */
+static inline bool worker_charge_at_once(struct worker *worker, const struct charge *charge,
+					 uint64_t addr, uint64_t expected)
+{
+	uint32_t size = poolmap_block_size(worker->pools, addr);
+
+	if (!size || size > CENSUS_CLASSES * POOLMAP_GRAIN ||
+	    expected + worker->hooks_extra > size ||
+	    !worker_begins_in_pool(worker, addr - worker->hooks_front, size))
+		return false;
+	if (!charge->from)
+		worker->claimed_blocks[size / POOLMAP_GRAIN - 1]++;
+	worker_book(worker, charge, size, false);
+	return true;
+}
+
 void worker_charge(struct worker *worker, const struct charge *charge, uint64_t addr,
 		   uint64_t expected)
 {
-	uint64_t size = worker_block_size(worker, addr);
+	uint64_t size;
+
+	if (worker_charge_at_once(worker, charge, addr, expected))
+		return;
+	size = worker_block_size(worker, addr);
 
 	if (size)
 		worker_charge_pool(worker, charge, addr, expected, size);

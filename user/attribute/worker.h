@@ -113,8 +113,11 @@ struct worker {
 	struct memory *mem; /* own handle */
 	struct census_visitor *visitor;
 	struct types *types;
-	struct type *dict_row;		     /* of dict itself */
-	uint64_t static_lo, static_hi;	     /* as in shared: at hand for the inner loop */
+	struct type *dict_row; /* of dict itself */
+	/* As in shared: at hand for the inner loop. */
+	const struct poolmap *pools;
+	uint32_t hooks_front, hooks_extra;
+	uint64_t static_lo, static_hi;
 	uint64_t heap_lo, heap_hi;	     /* malloc's main heap */
 	uint64_t refcount_dead_mask;	     /* see refcount_dead_mask() */
 	uint32_t ratios[CENSUS_CLASSES + 1]; /* 2^32 by block size, rounded up; by size in grains */
