@@ -30,16 +30,25 @@ static void a_hit_has_a_price(void **state)
 	assert_true(cost.page_ns > cost.empty_ns * 0.8 && cost.page_ns < cost.empty_ns * 5);
 	assert_true(cost.stepped_ns > cost.empty_ns * 2); /* an exception of its own */
 	assert_true(cost.close_ns > 0);
+	assert_true(cost.turn_ns >= 0 && cost.turn_ns < 1e6);
 }
 
 static void links_of_their_own_close_one_by_one(void **state)
 {
 	struct cost cost = { .link = SESSION_LINK_PERF, .close_ns = 100000000 };
 
-	assert_int_equal(cost_turn_ns(&cost, 200), 20000000000);
-	assert_true(cost_turn_ns(&cost, 0) > 0);
+	assert_int_equal(cost_exit_ns(&cost, 200), 20000000000);
+	assert_true(cost_exit_ns(&cost, 0) > 0);
 	cost.link = SESSION_LINK_MULTI;
-	assert_true(cost_turn_ns(&cost, 200) < 100000000);
+	assert_true(cost_exit_ns(&cost, 200) < 100000000);
+}
+
+static void a_turn_costs_by_its_sites(void **state)
+{
+	struct cost cost = { .turn_ns = 1000 };
+
+	assert_true(cost_turn_ns(&cost, 200) == 200 * cost_turn_ns(&cost, 1));
+	assert_true(cost_turn_ns(&cost, 1) >= 1000);
 }
 
 /* On a kernel that ends it there the answer would be that; no answer is an error here. */
@@ -86,20 +95,20 @@ static void a_plan_has_its_prices(void **state)
 			     .fresh_ns = 1500,
 			     .stepped_ns = 7000 };
 
-	assert_float_equal(cost_hit_ns(&cost, &plan), 700, 1);
-	assert_float_equal(cost_opening_ns(&cost, &plan), 0, 0);
+	assert_float_equal(cost_hit_ns(&cost, &plan), 1050, 1);
+	assert_float_equal(cost_opening_ns(&cost, &plan), 0, 1);
 	block.role = SITE_PAGE;
-	assert_float_equal(cost_hit_ns(&cost, &plan), 750, 1);
+	assert_float_equal(cost_hit_ns(&cost, &plan), 1125, 1);
 	plan.fresh.count = 1;
-	assert_float_equal(cost_opening_ns(&cost, &plan), 700, 1);
+	assert_float_equal(cost_opening_ns(&cost, &plan), 1050, 1);
 	plan.fresh.count = 2; /* 3.8: one of them is single-stepped */
-	assert_float_equal(cost_opening_ns(&cost, &plan), 7000, 1);
+	assert_float_equal(cost_opening_ns(&cost, &plan), 10500, 1);
 	places[1] = (struct site){ .role = SITE_FRESH };
 	plan.fresh.count = 1;
 	plan.fresh.list = &places[1];
-	assert_float_equal(cost_opening_ns(&cost, &plan), 7000, 1);
+	assert_float_equal(cost_opening_ns(&cost, &plan), 10500, 1);
 	places[1].emulated = true;
-	assert_float_equal(cost_opening_ns(&cost, &plan), 1500, 1);
+	assert_float_equal(cost_opening_ns(&cost, &plan), 2250, 1);
 }
 
 int main(void)
@@ -109,6 +118,7 @@ int main(void)
 		cmocka_unit_test(who_is_under_seccomp_is_asked_for),
 		cmocka_unit_test(links_of_their_own_close_one_by_one),
 		cmocka_unit_test(a_plan_has_its_prices),
+		cmocka_unit_test(a_turn_costs_by_its_sites),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,16 +7,12 @@
 #include "model/forked.h"
 #include "model/fresh.h"
 #include "model/pace.h"
-#include "probe/budget.h"
-#include "probe/cost.h"
-#include "probe/pulse.h"
+#include "model/spending.h"
 #include "probe/session.h"
-#include "target/running.h"
 
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
-#include <sys/sysinfo.h>
 
 /* Records consumed before the lock is given up: about 2 ms of work. */
 #define BATCH_RECORDS 20000
@@ -38,16 +34,12 @@ struct tracer {
 	uint64_t lost_begin; /* when the census began */
 	uint64_t lost_restart[16];
 	uint64_t grown[TRACER_CLASSES];
-	struct budget budget;
-	struct pulse pulse;
-	bool has_budget;
-	struct cost cost;
+	struct spending spending;
 	uint64_t start_ns, traced_ns,
 		window_ns;  /* window_ns: when the open one was opened, or last cut */
 	uint64_t now_ns;    /* as of the batch of records at hand */
 	uint64_t budget_ns; /* when the budget wants to be asked again */
 	struct pace pace;
-	struct running_delays delays;
 	uint64_t unknown_frees, consumed;
 	struct forked forked;
 	int error;
@@ -68,15 +60,18 @@ static int tracer_load(struct tracer *t, struct error *err)
 		.pools = t->pools,
 		.ring_records = o->exact ? SESSION_RING_EXACT : SESSION_RING_BUDGET,
 	};
+	struct cost *cost = &t->spending.cost;
 	int r = plan_new(&source, &t->plan, err);
 
 	if (!r)
-		r = cost_measure(SESSION_LINK_AUTO, &t->cost, err);
-	if (!r && !t->cost.address_space_filter)
-		r = cost_measure(SESSION_LINK_PERF, &t->cost, err);
-	session.link = t->cost.link;
+		r = cost_measure(SESSION_LINK_AUTO, cost, err);
+	if (!r && !cost->address_space_filter)
+		r = cost_measure(SESSION_LINK_PERF, cost, err);
+	session.link = cost->link;
 	if (!r)
-		r = cost_check_seccomp(o->proc, t->cost.link, err);
+		spending_price(&t->spending, t->plan);
+	if (!r)
+		r = cost_check_seccomp(o->proc, cost->link, err);
 	if (!r)
 		r = session_new(t->plan, &session, &t->session, err);
 	return r;
@@ -90,6 +85,8 @@ int tracer_new(const struct tracer_options *options, struct tracer **ret, struct
 	if (!t)
 		return -ENOMEM;
 	t->options = *options;
+	t->spending.pid = options->proc->pid;
+	spending_look(&t->spending);
 	pthread_mutex_init(&t->lock, NULL);
 	r = memory_clone(options->mem, &t->mem);
 	if (!r)
@@ -285,75 +282,54 @@ static void tracer_cut(struct tracer *t)
 	tracer_cut_at(t, now);
 }
 
-/* Of mean price: where pools are opened they are dearer. */
-static uint64_t tracer_hits(const struct tracer *t, const struct session_stats *stats)
+static void tracer_turned(struct tracer *t, bool is_open)
 {
-	double price = cost_hit_ns(&t->cost, t->plan), more = cost_opening_ns(&t->cost, t->plan);
+	struct session_stats stats;
 
-	more = MAX(more / price - 1, 0.0);
-	return stats->hits + (uint64_t)((double)stats->growth_hits * more);
-}
-
-static uint64_t tracer_budget_clock(struct tracer *t, uint64_t now)
-{
-	return running_clock(&t->delays, t->options.proc->pid, now);
+	session_stats(t->session, &stats);
+	spending_turned(&t->spending, &stats, is_open);
 }
 
 /* Nothing is recorded from the first moment of the detaching on; its end is late enough for all
  * headers. */
 static void tracer_close_window(struct tracer *t)
 {
-	uint64_t start = clock_monotonic(), now;
+	uint64_t end = session_detach(t->session);
 
-	session_detach(t->session);
 	tracer_drain(t);
 	tracer_resolve(t, UINT64_MAX);
-	tracer_cut_at(t, start);
+	tracer_cut_at(t, end);
 	ledger_clear(t->blocks.live);
 	fresh_clear(t->fresh);
-	now = clock_monotonic();
-	budget_turned(&t->budget, false, tracer_budget_clock(t, now), now - start);
+	tracer_turned(t, false);
 }
 
 static int tracer_open_window(struct tracer *t, struct error *err)
 {
-	uint64_t start = clock_monotonic();
 	int r = session_attach(t->session, err);
 
 	if (r < 0)
 		return r;
 	pools_watch(t->pools);
 	t->window_ns = clock_monotonic();
-	if (t->has_budget)
-		budget_turned(&t->budget, true, tracer_budget_clock(t, t->window_ns),
-			      t->window_ns - start);
+	tracer_turned(t, true);
 	return 0;
 }
 
-/* A window needs the probe, or has one of its own. */
-static void tracer_pulse(struct tracer *t, uint64_t now, uint64_t hits)
-{
-	bool is_open = session_is_attached(t->session);
-	bool on = pulse_step(&t->pulse, now, hits, is_open || t->pulse.on);
-
-	if (!is_open)
-		t->error = session_watch_growth(t->session, on);
-}
-
-/* Opens and closes as the budget says. */
+/* Opens and closes as the budget says. A window needs the probe of growth, or has one of its own.
+ */
 static void tracer_budget(struct tracer *t)
 {
-	uint64_t next = 0, now = clock_monotonic(), clock;
+	bool is_open = session_is_attached(t->session);
 	struct session_stats stats;
 	enum budget_action what;
 
-	if (now < t->budget_ns)
+	if (clock_monotonic() < t->budget_ns)
 		return;
-	clock = tracer_budget_clock(t, now);
 	session_stats(t->session, &stats);
-	tracer_pulse(t, clock, stats.growth_hits);
-	what = budget_step(&t->budget, clock, tracer_hits(t, &stats), &next);
-	t->budget_ns = now + next;
+	what = spending_step(&t->spending, &stats, is_open, &t->budget_ns);
+	if (!is_open)
+		t->error = session_watch_growth(t->session, t->spending.pulse.on);
 	switch (what) {
 	case BUDGET_OPEN:
 		t->error = tracer_open_window(t, NULL);
@@ -375,7 +351,7 @@ static uint64_t tracer_nap(struct tracer *t, ssize_t records)
 		return 0;
 	nap = pace_next(&t->pace, records < 0 ? 0 : (size_t)records,
 			session_is_attached(t->session));
-	if (!t->has_budget)
+	if (!t->spending.has_budget)
 		return nap;
 	return t->budget_ns > now ? MIN(nap, t->budget_ns - now) : PACE_LEAST_NS;
 }
@@ -385,7 +361,7 @@ static uint64_t tracer_turn(struct tracer *t)
 	ssize_t n = tracer_consume(t);
 
 	tracer_resolve(t, t->now_ns - FRESH_AGE_NS);
-	if (t->has_budget)
+	if (t->spending.has_budget)
 		tracer_budget(t);
 	if (session_is_attached(t->session) && clock_monotonic() - t->window_ns > SAMPLE_NS)
 		tracer_cut(t);
@@ -415,31 +391,24 @@ static void *tracer_main(void *arg)
 	return NULL;
 }
 
+static int tracer_start_budget(struct tracer *t, struct error *err)
+{
+	struct session_stats stats;
+	int r = session_watch_growth(t->session, true);
+
+	if (r < 0)
+		return error_set(err, -r, EXIT_INTERNAL, "cannot attach a probe: %s", strerror(-r));
+	session_stats(t->session, &stats);
+	return spending_limit(&t->spending, t->options.max_overhead, t->plan->sites.count, &stats);
+}
+
 int tracer_start(struct tracer *t, struct error *err)
 {
-	struct budget_config config = {
-		.limit = t->options.max_overhead,
-		.price_ns = cost_hit_ns(&t->cost, t->plan),
-		.turn_ns = cost_turn_ns(&t->cost, t->plan->sites.count),
-		/* With the GIL one thread allocates at a time. */
-		.cores = t->plan->allocator.kind == ALLOCATOR_MIMALLOC ? get_nprocs() : 1,
-	};
-	uint64_t clock;
-	int r = 0;
+	int r;
 
 	t->start_ns = clock_monotonic();
-	if (!t->options.exact) {
-		r = session_watch_growth(t->session, true);
-		if (r < 0)
-			return error_set(err, -r, EXIT_INTERNAL, "cannot attach a probe: %s",
-					 strerror(-r));
-		clock = tracer_budget_clock(t, t->start_ns);
-		pulse_init(&t->pulse, config.limit, cost_opening_ns(&t->cost, t->plan), clock);
-		r = budget_init(&t->budget, &config, clock, 0);
-		t->has_budget = !r;
-	} else {
-		r = tracer_open_window(t, err);
-	}
+	spending_look(&t->spending);
+	r = t->options.exact ? tracer_open_window(t, err) : tracer_start_budget(t, err);
 	if (!r)
 		r = -pthread_create(&t->thread, NULL, tracer_main, t);
 	t->has_thread = !r;
@@ -542,13 +511,13 @@ void tracer_restart(struct tracer *t)
 {
 	struct session_stats stats;
 
-	if (!t->has_budget)
+	if (!t->spending.has_budget)
 		flows_restart(t->flows);
 	session_stats(t->session, &stats);
 	for (size_t i = 0; i < EVENTS_COUNT_MAX; i++)
 		t->lost_restart[i] = stats.counts[i];
 	memset(t->grown, 0, sizeof(t->grown));
-	pulse_restart(&t->pulse);
+	pulse_restart(&t->spending.pulse);
 }
 
 void tracer_get_stats(struct tracer *t, struct tracer_stats *ret)
@@ -557,7 +526,7 @@ void tracer_get_stats(struct tracer *t, struct tracer_stats *ret)
 	struct tracer_stats s = {
 		.duration_ns = now - t->start_ns,
 		.traced_ns = t->traced_ns,
-		.cost_ns = cost_hit_ns(&t->cost, t->plan),
+		.cost_ns = t->spending.hit_ns,
 		.unknown_frees = t->unknown_frees,
 		.failed = t->error,
 		.error = t->error,
@@ -574,10 +543,9 @@ void tracer_get_stats(struct tracer *t, struct tracer_stats *ret)
 	for (size_t i = 0; i < EVENTS_COUNT_MAX; i++)
 		s.lost_by_cause[i] = session.counts[i] - t->lost_restart[i];
 	s.grown = t->grown;
-	s.growth_coverage = t->has_budget ? pulse_coverage(&t->pulse) : 1;
+	s.growth_coverage = t->spending.has_budget ? pulse_coverage(&t->spending.pulse) : 1;
 	if (!t->plan->fresh.count)
 		s.growth_coverage = NAN;
-	s.overhead = (double)tracer_hits(t, &session) * s.cost_ns /
-		     (double)MAX(s.duration_ns - t->delays.waited_ns, 1ul);
+	s.overhead = spending_overhead(&t->spending, &session);
 	*ret = s;
 }

@@ -10,10 +10,30 @@
 #define WINDOW_LEAST_NS 2e6 /* a window shorter than this is not worth its turn */
 #define STEP_LEAST_NS 1000000ull
 #define STEP_MOST_NS 50000000ull
-#define LOAD_UNKNOWN 0.5
+#define LOAD_UNKNOWN 0.5 /* at most; what runs little allocates little */
+#define LOAD_PER_RAN 10	 /* hits make the allocation of what runs at most so much dearer */
 #define LOAD_HALF_LIFE_NS 60e9
 #define SPARE 0.96 /* a window takes a little longer to close than foreseen */
 #define SLOT_NS (BUDGET_SPAN_NS / (BUDGET_SLOTS - 1))
+#define IDLE_SHARE 0.25 /* what time without CPU counts for */
+#define CREDIT_SLOTS 20 /* for a first window soon; they are the first to be forgotten */
+
+double budget_earned(double wall_ns, double ran_ns, int cores)
+{
+	ran_ns = MIN(ran_ns, wall_ns * MAX(cores, 1));
+	return ran_ns + IDLE_SHARE * MAX(wall_ns - ran_ns, 0.0);
+}
+
+static double budget_turn_cost(const struct budget *b)
+{
+	return b->config.turn_cost_ns * b->config.ran;
+}
+
+/* What the way out still costs. */
+static double budget_exit_cost(const struct budget *b)
+{
+	return (double)b->config.exit_ns * b->load + budget_turn_cost(b);
+}
 
 /*
  * Over any span T no more than capacity + share * T flows out. For the limit over BUDGET_SPAN_NS,
@@ -23,80 +43,93 @@
 static void budget_shape(struct budget *b)
 {
 	const struct budget_config *c = &b->config;
-	double turn = (double)c->turn_ns * MAX(b->load, 0.05);
+	double turns = 2 * ((double)c->exit_ns * MAX(b->load, 0.05) + budget_turn_cost(b));
 
-	b->capacity_ns = MAX(c->limit * BUCKET_SECONDS * 1e9, 2 * turn + WINDOW_LEAST_NS);
+	b->capacity_ns = MAX(c->limit * BUCKET_SECONDS * 1e9, 2 * turns + WINDOW_LEAST_NS);
 	b->capacity_ns = MIN(b->capacity_ns, c->limit * (double)BUDGET_SPAN_NS * 0.9);
 	b->share = c->limit - b->capacity_ns / (double)BUDGET_SPAN_NS;
 	b->tokens_ns = MIN(b->tokens_ns, b->capacity_ns);
 }
 
-int budget_init(struct budget *budget, const struct budget_config *config, uint64_t now_ns,
-		uint64_t hits)
+/* That it ran before as it does now is the best guess there is. */
+int budget_init(struct budget *budget, const struct budget_config *config,
+		const struct budget_reading *reading)
 {
 	struct budget b = { .config = *config,
-			    .load = LOAD_UNKNOWN,
-			    .last_ns = now_ns,
-			    .start_ns = now_ns,
-			    .last_hits = hits,
-			    .slot = now_ns / SLOT_NS };
+			    .load = MIN(LOAD_UNKNOWN, 0.02 + LOAD_PER_RAN * config->ran),
+			    .last = *reading,
+			    .start_ns = reading->now_ns,
+			    .slot = reading->now_ns / SLOT_NS };
 
-	if (!(config->limit > 0 && config->limit <= 1) || !(config->price_ns > 0))
+	if (!(config->limit > 0 && config->limit <= 1) || !(config->price_ns > 0) ||
+	    !(config->ran >= 0 && config->ran <= 1) || !(config->turn_cost_ns >= 0))
 		return -EINVAL;
 	b.config.cores = MAX(config->cores, 1);
+	for (size_t i = 1; i <= CREDIT_SLOTS; i++)
+		b.earned[(b.slot + i) % BUDGET_SLOTS] =
+			budget_earned(SLOT_NS, SLOT_NS * config->ran, 1);
 	budget_shape(&b);
 	b.tokens_ns = b.capacity_ns;
 	*budget = b;
 	return 0;
 }
 
-static void budget_remember(struct budget *b, uint64_t now_ns, double cost)
+static void budget_remember(struct budget *b, uint64_t now_ns, double earned)
 {
 	uint64_t slot = now_ns / SLOT_NS;
 
 	if (slot > b->slot + BUDGET_SLOTS)
 		b->slot = slot - BUDGET_SLOTS;
-	while (b->slot < slot)
-		b->slots[++b->slot % BUDGET_SLOTS] = 0;
-	b->slots[b->slot % BUDGET_SLOTS] += cost;
+	while (b->slot < slot) {
+		size_t next = ++b->slot % BUDGET_SLOTS;
+
+		b->spent[next] = b->earned[next] = 0;
+	}
+	b->earned[b->slot % BUDGET_SLOTS] += earned;
 }
 
-/* What may still be spent: by the bucket, and by what the last seconds have cost. */
+static void budget_spend(struct budget *b, double cost)
+{
+	b->spent_ns += cost;
+	b->tokens_ns -= cost;
+	b->spent[b->slot % BUDGET_SLOTS] += cost;
+}
+
+/* What may still be spent: by the bucket, and by what the last seconds have earned and cost. */
 static double budget_room(const struct budget *b)
 {
-	double room = b->config.limit * (double)BUDGET_SPAN_NS * SPARE;
+	double spent = 0, earned = 0;
 
-	for (size_t i = 0; i < BUDGET_SLOTS; i++)
-		room -= b->slots[i];
-	return MIN(room, b->tokens_ns);
-}
-
-static void budget_account(struct budget *b, uint64_t now_ns, uint64_t hits)
-{
-	double elapsed = now_ns > b->last_ns ? (double)(now_ns - b->last_ns) : 0;
-	double cost = hits > b->last_hits ? (double)(hits - b->last_hits) * b->config.price_ns : 0;
-
-	b->spent_ns += cost;
-	budget_remember(b, now_ns, cost);
-	b->tokens_ns = MIN(b->tokens_ns + elapsed * b->share, b->capacity_ns) - cost;
-	if (b->open) {
-		b->open_ns += (uint64_t)elapsed;
-		if (elapsed > 0)
-			b->load =
-				MIN(0.7 * b->load + 0.3 * cost / elapsed, (double)b->config.cores);
-	} else {
-		/* What was seen last counts for less and less. */
-		b->load /= 1 + elapsed / LOAD_HALF_LIFE_NS;
+	for (size_t i = 0; i < BUDGET_SLOTS; i++) {
+		spent += b->spent[i];
+		earned += b->earned[i];
 	}
-	b->last_ns = MAX(now_ns, b->last_ns);
-	b->last_hits = hits;
-	budget_shape(b);
+	earned = MIN(earned, (double)BUDGET_SPAN_NS * b->config.cores);
+	return MIN(earned * b->config.limit * SPARE - spent, b->tokens_ns);
 }
 
-/* What the way out still costs: hits go on until the last probe is gone. */
-static double budget_exit_cost(const struct budget *b)
+/* Returns the cost of the hits since the last reading. */
+static double budget_account(struct budget *b, const struct budget_reading *reading)
 {
-	return (double)b->config.turn_ns / 2 * b->load;
+	const struct budget_reading *last = &b->last;
+	double wall = reading->now_ns > last->now_ns ? (double)(reading->now_ns - last->now_ns) : 0;
+	double ran = reading->ran_ns > last->ran_ns ? (double)(reading->ran_ns - last->ran_ns) : 0;
+	double cost = reading->hits > last->hits
+			      ? (double)(reading->hits - last->hits) * b->config.price_ns
+			      : 0;
+	double earned = budget_earned(wall, ran, b->config.cores),
+	       weight = MIN(wall / NSEC_PER_SEC, 1.0);
+
+	budget_remember(b, reading->now_ns, earned);
+	b->earned_ns += earned;
+	b->tokens_ns = MIN(b->tokens_ns + earned * b->share, b->capacity_ns);
+	budget_spend(b, cost);
+	if (wall > 0)
+		b->config.ran += weight * (MIN(ran / wall, 1.0) - b->config.ran);
+	b->last = (struct budget_reading){ MAX(reading->now_ns, last->now_ns),
+					   MAX(reading->ran_ns, last->ran_ns),
+					   MAX(reading->hits, last->hits) };
+	return cost;
 }
 
 static uint64_t clamp_step(double ns)
@@ -104,13 +137,23 @@ static uint64_t clamp_step(double ns)
 	return (uint64_t)MIN(MAX(ns, (double)STEP_LEAST_NS), (double)STEP_MOST_NS);
 }
 
-enum budget_action budget_step(struct budget *budget, uint64_t now_ns, uint64_t hits,
+enum budget_action budget_step(struct budget *budget, const struct budget_reading *reading,
 			       uint64_t *next_ns)
 {
 	struct budget *b = budget;
-	double reserve, enough, room;
+	double wall = reading->now_ns > b->last.now_ns ? (double)(reading->now_ns - b->last.now_ns)
+						       : 0;
+	double cost = budget_account(b, reading), reserve, enough, room;
 
-	budget_account(b, now_ns, hits);
+	if (b->open) {
+		b->open_ns += (uint64_t)wall;
+		if (wall > 0)
+			b->load = MIN(0.7 * b->load + 0.3 * cost / wall, (double)b->config.cores);
+	} else {
+		/* What was seen last counts for less and less. */
+		b->load /= 1 + wall / LOAD_HALF_LIFE_NS;
+	}
+	budget_shape(b);
 	reserve = budget_exit_cost(b);
 	room = budget_room(b);
 	if (b->open) {
@@ -123,7 +166,7 @@ enum budget_action budget_step(struct budget *budget, uint64_t now_ns, uint64_t 
 		return BUDGET_WAIT;
 	}
 	/* Not at the first drop: a window costs its turns, so wait for one that is worth them. */
-	enough = MIN(2 * reserve + WINDOW_LEAST_NS + 0.5 * b->capacity_ns, b->capacity_ns * 0.95);
+	enough = MIN(3 * (reserve + budget_turn_cost(b)) + WINDOW_LEAST_NS, b->capacity_ns * 0.95);
 	if (room >= enough) {
 		*next_ns = STEP_LEAST_NS;
 		return BUDGET_OPEN;
@@ -132,22 +175,24 @@ enum budget_action budget_step(struct budget *budget, uint64_t now_ns, uint64_t 
 	return BUDGET_WAIT;
 }
 
-void budget_turned(struct budget *budget, bool open, uint64_t now_ns, uint64_t took_ns)
+/* The next way out may be a longer one: it is forgotten slower than it is learnt. */
+static void budget_learn_exit(struct budget *b, double cost)
 {
-	/* The turn itself is not a time in which every operation was seen. */
-	budget->tokens_ns +=
-		now_ns > budget->last_ns ? (double)(now_ns - budget->last_ns) * budget->share : 0;
-	budget->last_ns = MAX(now_ns, budget->last_ns);
-	budget->open = open;
-	if (took_ns)
-		budget->config.turn_ns = (3 * budget->config.turn_ns + 2 * took_ns) / 4;
-	budget_shape(budget);
+	double took = cost / MAX(b->load, 0.01);
+
+	b->config.exit_ns = (uint64_t)MAX(took, 0.9 * (double)b->config.exit_ns + 0.1 * took);
 }
 
-void budget_set_price(struct budget *budget, double price_ns)
+/* The turn itself is not a time in which every operation was seen. */
+void budget_turned(struct budget *budget, bool open, const struct budget_reading *reading)
 {
-	if (price_ns > 0)
-		budget->config.price_ns = price_ns;
+	double cost = budget_account(budget, reading);
+
+	if (!open)
+		budget_learn_exit(budget, cost);
+	budget_spend(budget, budget_turn_cost(budget));
+	budget->open = open;
+	budget_shape(budget);
 }
 
 double budget_coverage(const struct budget *budget, uint64_t now_ns)
@@ -157,11 +202,9 @@ double budget_coverage(const struct budget *budget, uint64_t now_ns)
 	return elapsed > 0 ? MIN((double)budget->open_ns / elapsed, 1.0) : 0;
 }
 
-double budget_overhead(const struct budget *budget, uint64_t now_ns)
+double budget_overhead(const struct budget *budget)
 {
-	double elapsed = now_ns > budget->start_ns ? (double)(now_ns - budget->start_ns) : 0;
-
-	return elapsed > 0 ? budget->spent_ns / elapsed : 0;
+	return budget->earned_ns > 0 ? budget->spent_ns / budget->earned_ns : 0;
 }
 
 /* Student's t, two-sided 95%, by degrees of freedom; 1.96 from there on is close enough. */

@@ -3,11 +3,13 @@
  * When to trace, so that the target loses no more than it was promised: pure logic, time is passed
  * in.
  *
- * A bucket holds nanoseconds of the target's time. It fills with a share of the wall time, and
- * every hit of a probe takes one price out of it. A window is open while there is something in the
- * bucket: that spaces the windows. Beside it stands what the last 10 seconds have cost, and nothing
- * is spent that would lift it over the limit. A target that hits little keeps its window for ever;
- * a burst closes it early.
+ * The target earns time by running, and what it waits counts for a quarter: a share of its CPU time
+ * is what may be lost, but one that hardly runs shall not go unseen. A bucket holds nanoseconds of
+ * the target's time. It fills with a share of what is earned; every hit of a probe takes one price
+ * out of it, and every opening or closing of a window what that alone costs. A window is open while
+ * there is something in the bucket: that spaces the windows. Beside it stands what the last 10
+ * seconds have earned and cost, and nothing is spent that would lift the one over the limit of the
+ * other. A target that hits little keeps its window for ever; a burst closes it early.
  *
  * With a GIL no more than one core's time can be lost: a caller that comes back after as many
  * nanoseconds as the bucket holds has not overdrawn it. Without one it comes back that much sooner.
@@ -22,11 +24,20 @@
 #define BUDGET_SLOTS 101	      /* of 100 ms: a span, and the slot that is being filled */
 
 struct budget_config {
-	double limit;	  /* ratio: 0.02 is 2% */
-	double price_ns;  /* of one hit */
-	uint64_t turn_ns; /* what opening and closing a window takes, as measured; hits go on
-			     meanwhile */
-	int cores;	  /* on which the target may allocate at the same time; 0 is 1 */
+	double limit;	     /* ratio: 0.02 is 2% */
+	double price_ns;     /* of one hit */
+	uint64_t exit_ns;    /* hits go on until the last probe is gone: as if all were there for so
+				long; learnt from there on */
+	double turn_cost_ns; /* what each costs a target that runs, besides the hits */
+	double ran;	     /* share of the time in which it ran lately: 0..1 */
+	int cores;	     /* on which the target may allocate at the same time; 0 is 1 */
+};
+
+/* Of the target. */
+struct budget_reading {
+	uint64_t now_ns; /* wall time */
+	uint64_t ran_ns; /* CPU time of all its threads */
+	uint64_t hits;	 /* so far, those of half-open windows included */
 };
 
 enum budget_action { BUDGET_WAIT, BUDGET_OPEN, BUDGET_CLOSE };
@@ -37,36 +48,36 @@ struct budget {
 	double tokens_ns;
 	bool open;
 	double load; /* hits x price per wall time, as last seen in a window: 0..cores */
-	uint64_t last_ns, last_hits;
+	struct budget_reading last;
 	uint64_t start_ns, open_ns; /* since the start: how long a window was open */
-	double spent_ns;
-	double slots[BUDGET_SLOTS]; /* what was spent lately */
-	uint64_t slot;		    /* the newest, counted from time 0 */
+	double spent_ns, earned_ns;
+	double spent[BUDGET_SLOTS], earned[BUDGET_SLOTS]; /* lately */
+	uint64_t slot;					  /* the newest, counted from time 0 */
 };
 
-/* @hits: the counter's value now. -EINVAL: a limit or price that makes no sense. */
-int budget_init(struct budget *budget, const struct budget_config *config, uint64_t now_ns,
-		uint64_t hits);
+/* -EINVAL: a limit or price that makes no sense. */
+int budget_init(struct budget *budget, const struct budget_config *config,
+		const struct budget_reading *reading);
 
 /*
- * Tells what to do now. @hits: total hits so far, those of half-open windows included. *next_ns:
- * how long may pass until the next call. After OPEN and CLOSE the caller does it and says so with
- * budget_turned().
+ * Tells what to do now. *next_ns: how long may pass until the next call. After OPEN and CLOSE the
+ * caller does it and says so with budget_turned().
  */
-enum budget_action budget_step(struct budget *budget, uint64_t now_ns, uint64_t hits,
+enum budget_action budget_step(struct budget *budget, const struct budget_reading *reading,
 			       uint64_t *next_ns);
 
-/* The window is open, or closed, from now on; it took @took_ns. */
-void budget_turned(struct budget *budget, bool open, uint64_t now_ns, uint64_t took_ns);
-
-/* A better measurement of the price arrived. */
-void budget_set_price(struct budget *budget, double price_ns);
+/* The window is open, or closed, from now on. */
+void budget_turned(struct budget *budget, bool open, const struct budget_reading *reading);
 
 /* Share of the time since the start in which a window was open: 0..1. */
 double budget_coverage(const struct budget *budget, uint64_t now_ns);
 
-/* Share of the target's time that the hits have cost: 0..1. */
-double budget_overhead(const struct budget *budget, uint64_t now_ns);
+/* Share of what was earned since the start that hits and turns have cost. */
+double budget_overhead(const struct budget *budget);
+
+/* What counts of so much time, in which the target ran for so long, on no more than so many CPUs.
+ */
+double budget_earned(double wall_ns, double ran_ns, int cores);
 
 /* What was counted in one window. */
 struct budget_sample {

@@ -20,6 +20,8 @@ struct cost {
 				      in 6.6 to 6.9) */
 	enum session_link link;	   /* with which it was measured */
 	uint64_t close_ns;	   /* what it took to close one link */
+	double turn_ns; /* what a program that runs loses of its time to the attaching, or the
+			   detaching, of one site */
 };
 
 /*
@@ -37,7 +39,11 @@ int cost_measure(enum session_link link, struct cost *ret, struct error *err);
  */
 int cost_check_seccomp(const struct process *proc, enum session_link link, struct error *err);
 
-/* Of an allocation and a free of what @plan listens to, on average. */
+/*
+ * What an allocation or a free of what @plan listens to costs a real program, on average. That is
+ * more than over and over in our own loop, where all that the kernel needs stays in the caches: see
+ * docs/overhead.md.
+ */
 double cost_hit_ns(const struct cost *cost, const struct plan *plan);
 
 /*
@@ -46,5 +52,9 @@ double cost_hit_ns(const struct cost *cost, const struct plan *plan);
  */
 double cost_opening_ns(const struct cost *cost, const struct plan *plan);
 
-/* How long opening and closing a window with so many sites will take, before one was opened. */
-uint64_t cost_turn_ns(const struct cost *cost, size_t sites);
+/* How long hits go on while a window with so many sites closes, before one was closed. */
+uint64_t cost_exit_ns(const struct cost *cost, size_t sites);
+
+/* What opening such a window, or closing it, costs a program that runs: it is interrupted for each
+ * site. */
+double cost_turn_ns(const struct cost *cost, size_t sites);

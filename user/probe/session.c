@@ -11,13 +11,14 @@
 #include <errno.h>
 
 #define FRESH_SITE (SITES_MAX - 2)
+#define HOT_PART 100
 
 struct session {
 	const struct plan *plan;
 	struct session_options options;
 	struct events *bpf;
 	struct ring ring;
-	struct links window, growth;
+	struct links hot, window, growth; /* hot: of a window, what is hit most */
 	bool attached;
 	uint64_t attach_ns, detach_ns, windows;
 };
@@ -150,26 +151,79 @@ static struct site_cookie site_cookie(const struct site *site, size_t index)
 				     .disp = site->disp };
 }
 
-static void batch_add_sites(struct batch *batch, const struct plan *plan)
+static bool is_used(const struct plan *plan, size_t index)
 {
-	for (size_t i = 0; i < plan->sites.count; i++) {
-		const struct site *site = &plan->sites.list[i];
+	const struct site *site = &plan->sites.list[index];
 
-		if (site->rejected || (site->role == SITE_REALLOC && !plan->realloc.vaddr))
-			continue;
-		batch_add(batch, site->offset, site_cookie(site, i));
-	}
+	return !site->rejected && (site->role != SITE_REALLOC || plan->realloc.vaddr);
 }
 
+/* Was a hundredth of the hits so far here? */
+static bool is_hot(const struct session *session, size_t index, uint64_t all)
+{
+	return session_site_hits(session, index) > all / HOT_PART;
+}
+
+static uint64_t all_hits(const struct session *session)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < SITES_MAX; i++)
+		all += session_site_hits(session, i);
+	return all;
+}
+
+/*
+ * Hits while a window opens or closes are paid for and count for nothing. So the few sites that
+ * most hits are at have a link of their own, which is the last to come and the first to go.
+ */
 static int attach_sites(struct session *session)
 {
-	_cleanup_free_ struct batch *batch = calloc(1, sizeof(*batch));
+	_cleanup_free_ struct batch *cold = calloc(1, sizeof(*cold));
+	_cleanup_free_ struct batch *hot = calloc(1, sizeof(*hot));
+	struct links_target target = { .path = session->plan->image_path };
+	const struct plan *plan = session->plan;
+	uint64_t all = all_hits(session);
+	int r;
 
-	if (!batch)
+	if (!cold || !hot)
 		return -ENOMEM;
-	batch_add_sites(batch, session->plan);
-	return batch_attach(session, &session->window, session->bpf->progs.on_site,
-			    &(struct links_target){ .path = session->plan->image_path }, batch);
+	for (size_t i = 0; i < plan->sites.count; i++)
+		if (is_used(plan, i))
+			batch_add(is_hot(session, i, all) ? hot : cold, plan->sites.list[i].offset,
+				  site_cookie(&plan->sites.list[i], i));
+	r = batch_attach(session, &session->window, session->bpf->progs.on_site, &target, cold);
+	return r ? r
+		 : batch_attach(session, &session->hot, session->bpf->progs.on_site, &target, hot);
+}
+
+/*
+ * Who changes breakpoints after some time without such a change waits for a grace period first,
+ * 10 ms here (kernel/events/uprobes.c, register_for_each_vma(): percpu_down_write(&dup_mmap_sem)).
+ * Hits would go on so long, so a link that does nothing, at a site that has its breakpoint already,
+ * takes the wait upon itself while the window is still of use.
+ */
+static void make_way(struct session *session, struct links *links)
+{
+	const struct plan *plan = session->plan;
+	uint64_t all = all_hits(session);
+	size_t cold = 0;
+	struct batch batch = { 0 };
+
+	while (cold < plan->sites.count && (!is_used(plan, cold) || is_hot(session, cold, all)))
+		cold++;
+	if (cold == plan->sites.count || session->options.link == SESSION_LINK_PERF)
+		return;
+	batch_add(&batch, plan->sites.list[cold].offset,
+		  (struct site_cookie){ .role = SITE_EMPTY });
+	(void)batch_attach(session, links, session->bpf->progs.on_empty,
+			   &(struct links_target){ .path = plan->image_path }, &batch);
+}
+
+static void detach_all(struct session *session)
+{
+	links_clear(&session->hot);
+	links_clear(&session->window);
 }
 
 /* Where the block has just been loaded from the free list: any instruction, so it is
@@ -245,11 +299,9 @@ static int attach_all(struct session *session)
 		r = attach_realloc(session, true);
 	if (!r)
 		r = attach_realloc(session, false);
-	if (!r)
-		r = attach_sites(session);
 	if (!r && session->options.self_check)
 		r = attach_checks(session);
-	return r;
+	return r ? r : attach_sites(session);
 }
 
 int session_attach(struct session *session, struct error *err)
@@ -261,7 +313,7 @@ int session_attach(struct session *session, struct error *err)
 		return -EALREADY;
 	r = attach_all(session);
 	if (r) {
-		links_clear(&session->window);
+		detach_all(session);
 		/* Its files go with a process: they are looked at in its own /proc directory. */
 		if (r == -ENOENT && access(session->plan->image_path, F_OK))
 			return error_set(err, ESRCH, EXIT_NO_PROCESS,
@@ -280,16 +332,21 @@ int session_attach(struct session *session, struct error *err)
 	return 0;
 }
 
-void session_detach(struct session *session)
+uint64_t session_detach(struct session *session)
 {
-	uint64_t start = clock_monotonic();
+	struct links way = { 0 };
+	uint64_t start;
 
 	if (!session->attached)
-		return;
+		return clock_monotonic();
+	make_way(session, &way);
+	start = clock_monotonic();
 	__atomic_store_n(&session->bpf->bss->enabled, 0, __ATOMIC_SEQ_CST);
-	links_clear(&session->window);
+	detach_all(session);
+	links_clear(&way);
 	session->attached = false;
 	session->detach_ns = clock_monotonic() - start;
+	return start;
 }
 
 int session_sweep(struct session *session)
@@ -304,7 +361,10 @@ int session_sweep(struct session *session)
 		return -ENOMEM;
 	if (session->options.link == SESSION_LINK_PERF || !session->attached)
 		return 0;
-	batch_add_sites(batch, plan);
+	for (size_t i = 0; i < plan->sites.count; i++)
+		if (is_used(plan, i))
+			batch_add(batch, plan->sites.list[i].offset,
+				  site_cookie(&plan->sites.list[i], i));
 	for (size_t i = 0; i < plan->fresh.count; i++)
 		batch_add(batch, plan->fresh.list[i].offset,
 			  (struct site_cookie){ .role = SITE_EMPTY });
@@ -355,15 +415,15 @@ void session_stats(const struct session *session, struct session_stats *ret)
 				       .windows = session->windows,
 				       .link = session->options.link };
 
-	stats.links = session->window.multi_count + session->window.perf_count +
+	stats.links = session->hot.multi_count + session->hot.perf_count +
+		      session->window.multi_count + session->window.perf_count +
 		      session->growth.multi_count + session->growth.perf_count;
 	for (uint32_t i = 0; i < EVENTS_COUNT_MAX; i++) {
 		stats.counts[i] = __atomic_load_n(&session->bpf->bss->counts[i], __ATOMIC_RELAXED);
 		if (is_loss(i))
 			stats.lost += stats.counts[i];
 	}
-	for (size_t i = 0; i < SITES_MAX; i++)
-		stats.hits += session_site_hits(session, i);
+	stats.hits = all_hits(session);
 	stats.growth_hits = session_site_hits(session, FRESH_SITE);
 	stats.counts[EVENTS_HITS] = stats.hits;
 	stats.counts[EVENTS_RECORDS] =

@@ -63,8 +63,8 @@ DEFINE_CLEANUP(struct session, session_free)
 int session_attach(struct session *session, struct error *err);
 
 /* Closes the window; the ring keeps its records. No probe remains in the target but that of growth,
- * if on. */
-void session_detach(struct session *session);
+ * if on. Returns when recording ended (monotonic). */
+uint64_t session_detach(struct session *session);
 bool session_is_attached(const struct session *session);
 
 /*

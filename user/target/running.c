@@ -10,11 +10,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define DELAY_THREADS_MAX 64
 #define THREADS_MAX 1024
 
 struct threads {
-	uint64_t seen, waited_ns, ran_ns;
+	uint64_t seen;
 	uint64_t hash; /* of who they are, and of how long and how often each ran */
 	bool more;     /* than were looked at */
 };
@@ -43,8 +42,6 @@ static void add_thread(struct threads *threads, pid_t pid, const char *tid)
 	if (!f || fscanf(f, "%" SCNu64 " %" SCNu64 " %" SCNu64, &ran, &waited, &slices) != 3)
 		return;
 	threads->seen++;
-	threads->waited_ns += waited;
-	threads->ran_ns += ran;
 	threads->hash = mix(mix(mix(threads->hash, strtoull(tid, NULL, 10)), ran), slices);
 }
 
@@ -73,39 +70,11 @@ static int read_threads(pid_t pid, uint64_t max, struct threads *ret)
 	return 0;
 }
 
-int running_delay(pid_t pid, uint64_t *ret_ns)
+uint64_t running_cpu(pid_t pid)
 {
-	struct threads threads;
-	int r = read_threads(pid, DELAY_THREADS_MAX, &threads);
+	clockid_t clock;
 
-	if (!r)
-		*ret_ns = threads.waited_ns;
-	return r;
-}
-
-/* What the average thread waited of @elapsed: together they wanted to run for @waited + @ran. */
-static uint64_t average_wait(uint64_t waited, uint64_t ran, uint64_t elapsed)
-{
-	double threads = elapsed ? (double)(waited + ran) / (double)elapsed : 1;
-
-	return MIN((uint64_t)((double)waited / MAX(threads, 1.0)), elapsed);
-}
-
-uint64_t running_clock(struct running_delays *delays, pid_t pid, uint64_t now_ns)
-{
-	struct threads now;
-
-	if (!read_threads(pid, DELAY_THREADS_MAX, &now)) {
-		uint64_t ran = now.ran_ns > delays->ran_ns ? now.ran_ns - delays->ran_ns : 0;
-
-		if (now.waited_ns > delays->delay_ns && delays->at_ns)
-			delays->waited_ns += average_wait(now.waited_ns - delays->delay_ns, ran,
-							  now_ns - delays->at_ns);
-		delays->delay_ns = now.waited_ns;
-		delays->ran_ns = now.ran_ns;
-		delays->at_ns = now_ns;
-	}
-	return now_ns - delays->waited_ns;
+	return clock_getcpuclockid(pid, &clock) ? 0 : clock_read(clock);
 }
 
 int running_read(const struct process *proc, struct running *ret)

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "unit.h"
+
+#include <errno.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "model/spending.h"
+
+static void spend(uint64_t ns)
+{
+	struct timespec start, now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
+	do {
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	} while ((uint64_t)(now.tv_sec - start.tv_sec) * NSEC_PER_SEC + (uint64_t)now.tv_nsec -
+			 (uint64_t)start.tv_nsec <
+		 ns);
+}
+
+static void who_runs_is_seen_to(void **state)
+{
+	struct timespec nap = { .tv_nsec = 50000000 };
+	struct spending s = { .pid = getpid(), .hit_ns = 1000, .opening_ns = 2000 };
+
+	spending_look(&s);
+	assert_true(s.ran == 0);
+	nanosleep(&nap, NULL);
+	spending_look(&s);
+	assert_true(s.ran < 0.5);
+	nap.tv_nsec = 0;
+	spend(50000000);
+	spending_look(&s);
+	assert_true(s.ran > 0);
+}
+
+static void hits_have_their_price(void **state)
+{
+	struct spending s = { .pid = getpid(), .hit_ns = 1000, .opening_ns = 2000 };
+	struct session_stats none = { 0 }, some = { .hits = 1000 };
+	struct session_stats fresh = { .hits = 1000, .growth_hits = 1000 };
+	double plain;
+
+	spending_look(&s);
+	spend(20000000);
+	assert_true(spending_overhead(&s, &none) == 0);
+	plain = spending_overhead(&s, &some);
+	assert_true(plain > 0);
+	assert_true(plain <= 1000 * s.hit_ns / 20e6);
+	assert_true(spending_overhead(&s, &fresh) > plain * 1.5);
+}
+
+static void a_limit_is_kept(void **state)
+{
+	struct spending s = { .pid = getpid(), .hit_ns = 1000, .opening_ns = 2000 };
+	struct session_stats stats = { 0 };
+	uint64_t next = 0;
+
+	spending_look(&s);
+	spend(10000000);
+	spending_look(&s);
+	assert_int_equal(spending_limit(&s, 2, 10, &stats), -EINVAL);
+	assert_false(s.has_budget);
+	assert_int_equal(spending_limit(&s, 0.5, 10, &stats), 0);
+	assert_true(s.pulse.on);
+	spend(20000000);
+	assert_int_equal(spending_step(&s, &stats, false, &next), BUDGET_OPEN);
+	assert_true(next > s.seen_ns);
+	spending_turned(&s, &stats, true);
+	stats.hits += 10000000; /* ten seconds' worth */
+	assert_int_equal(spending_step(&s, &stats, true, &next), BUDGET_CLOSE);
+	spending_turned(&s, &stats, false);
+	assert_int_equal(spending_step(&s, &stats, false, &next), BUDGET_WAIT);
+	assert_true(spending_overhead(&s, &stats) > 1);
+}
+
+static void a_plan_is_priced(void **state)
+{
+	struct site place = { .role = SITE_FRESH, .emulated = true };
+	struct plan plan = { .fresh = { .list = &place, .count = 1 } };
+	struct spending s = { .cost = { .page_ns = 600, .free_ns = 800, .fresh_ns = 1400 } };
+
+	spending_price(&s, &plan);
+	assert_true(s.hit_ns >= 700);
+	assert_float_equal(s.opening_ns, 2 * s.hit_ns, 1);
+	assert_int_equal(s.cores, 1);
+	plan.allocator.kind = ALLOCATOR_MIMALLOC;
+	spending_price(&s, &plan);
+	assert_true(s.cores >= 1);
+}
+
+static void who_is_gone_earns_no_less(void **state)
+{
+	struct session_stats stats = { .hits = 1 };
+	struct spending s = { .hit_ns = 1000, .opening_ns = 2000, .ran_ns = NSEC_PER_SEC };
+
+	s.pid = fork();
+	if (!s.pid)
+		_exit(0);
+	waitpid(s.pid, NULL, 0);
+	spending_look(&s);
+	assert_int_equal(s.ran_ns, NSEC_PER_SEC);
+	assert_true(spending_overhead(&s, &stats) >= 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_runs_is_seen_to),
+		cmocka_unit_test(hits_have_their_price),
+		cmocka_unit_test(a_limit_is_kept),
+		cmocka_unit_test(a_plan_is_priced),
+		cmocka_unit_test(who_is_gone_earns_no_less),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

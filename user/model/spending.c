@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/spending.h"
+
+#include "base/clock.h"
+#include "base/util.h"
+#include "target/running.h"
+
+#include <sys/sysinfo.h>
+
+/* A target that is gone has run as long as it was seen to: not less. */
+static uint64_t spending_ran(const struct spending *s)
+{
+	return MAX(running_cpu(s->pid), s->ran_ns);
+}
+
+void spending_look(struct spending *s)
+{
+	uint64_t now = clock_monotonic(), ran = spending_ran(s);
+
+	if (s->seen_ns && now > s->seen_ns)
+		s->ran = MIN((double)(ran - s->ran_ns) / (double)(now - s->seen_ns), 1.0);
+	s->seen_ns = now;
+	s->ran_ns = ran;
+}
+
+void spending_price(struct spending *s, const struct plan *plan)
+{
+	s->hit_ns = cost_hit_ns(&s->cost, plan);
+	s->opening_ns = cost_opening_ns(&s->cost, plan);
+	/* With a GIL one thread allocates at a time. */
+	s->cores = plan->allocator.kind == ALLOCATOR_MIMALLOC ? get_nprocs() : 1;
+}
+
+/* Of mean price: where pools are opened they are dearer. */
+static uint64_t spending_hits(const struct spending *s, const struct session_stats *stats)
+{
+	double more = MAX(s->opening_ns / s->hit_ns - 1, 0.0);
+
+	return stats->hits + (uint64_t)((double)stats->growth_hits * more);
+}
+
+static struct budget_reading spending_read(const struct spending *s,
+					   const struct session_stats *stats)
+{
+	return (struct budget_reading){ .now_ns = clock_monotonic(),
+					.ran_ns = spending_ran(s),
+					.hits = spending_hits(s, stats) };
+}
+
+int spending_limit(struct spending *s, double limit, size_t sites,
+		   const struct session_stats *stats)
+{
+	struct budget_config config = {
+		.limit = limit,
+		.price_ns = s->hit_ns,
+		.exit_ns = cost_exit_ns(&s->cost, sites),
+		.turn_cost_ns = cost_turn_ns(&s->cost, sites),
+		.ran = s->ran,
+		.cores = s->cores,
+	};
+	struct budget_reading reading = spending_read(s, stats);
+	int r = budget_init(&s->budget, &config, &reading);
+
+	if (r)
+		return r;
+	pulse_init(&s->pulse, limit, s->opening_ns, 0);
+	s->has_budget = true;
+	return 0;
+}
+
+enum budget_action spending_step(struct spending *s, const struct session_stats *stats,
+				 bool is_open, uint64_t *ret_next_ns)
+{
+	struct budget_reading reading = spending_read(s, stats);
+	uint64_t next = 0;
+	enum budget_action what = budget_step(&s->budget, &reading, &next);
+
+	pulse_step(&s->pulse, (uint64_t)s->budget.earned_ns, stats->growth_hits,
+		   is_open || s->pulse.on);
+	*ret_next_ns = reading.now_ns + next;
+	return what;
+}
+
+void spending_turned(struct spending *s, const struct session_stats *stats, bool is_open)
+{
+	struct budget_reading reading = spending_read(s, stats);
+
+	if (s->has_budget)
+		budget_turned(&s->budget, is_open, &reading);
+}
+
+double spending_overhead(const struct spending *s, const struct session_stats *stats)
+{
+	double earned = budget_earned((double)(clock_monotonic() - s->seen_ns),
+				      (double)(spending_ran(s) - s->ran_ns), s->cores);
+	double cost = s->has_budget ? s->budget.spent_ns
+				    : (double)spending_hits(s, stats) * s->hit_ns;
+
+	return cost / MAX(earned, 1.0);
+}

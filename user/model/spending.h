@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the probes cost a target, in the target's own time, and in budget mode when they may cost
+ * more. Private to model/.
+ */
+#pragma once
+
+#include "probe/budget.h"
+#include "probe/cost.h"
+#include "probe/pulse.h"
+#include "probe/session.h"
+
+struct spending {
+	pid_t pid;
+	struct cost cost;
+	double hit_ns, opening_ns;
+	int cores;		  /* on which it may allocate at the same time */
+	double ran;		  /* share of the time in which the target ran before the start */
+	uint64_t ran_ns, seen_ns; /* its CPU time, and the time, as of the last _look() */
+	bool has_budget;
+	struct budget budget;
+	struct pulse pulse;
+};
+
+/* What hits of @plan cost, by spending->cost. */
+void spending_price(struct spending *spending, const struct plan *plan);
+
+/* How much the target runs: from the call before to this one. The first says nothing. */
+void spending_look(struct spending *spending);
+
+/* With a limit from here on, for windows of so many sites. -EINVAL: a limit that makes no sense. */
+int spending_limit(struct spending *spending, double limit, size_t sites,
+		   const struct session_stats *stats);
+
+/* With a limit. What to do now; *ret_next_ns: when to ask again (monotonic). spending->pulse.on
+ * says whether opened pools may be counted between windows. */
+enum budget_action spending_step(struct spending *spending, const struct session_stats *stats,
+				 bool is_open, uint64_t *ret_next_ns);
+void spending_turned(struct spending *spending, const struct session_stats *stats, bool is_open);
+
+/* Share of the target's time since the last _look(). */
+double spending_overhead(const struct spending *spending, const struct session_stats *stats);
