@@ -285,7 +285,7 @@ help:
 	@echo 'static   build-static/pymemtop         install  honours DESTDIR and PREFIX'
 	@echo 'deb      a Debian package             soak     the daemon for minutes (SOAK_MINUTES=2)'
 	@echo 'layouts  regenerate layout tables      clean    remove build directories'
-	@echo 'interpreters  later CPythons to test with (10 minutes, 3 GB)'
+	@echo 'interpreters  later CPythons to test with (15 minutes, 3 GB)'
 	@echo 'Variables: V=1 SAN=1 STATIC=1 WERROR=1 VMLINUX=fallback O=dir FOLDERS="base target"'
 
 -include $(OBJECTS:.o=.d) $(MAIN_OBJ:.o=.d) $(BPF_OBJ:.o=.d) $(UNIT:=.d) $(TOOLS:=.d) \

@@ -30,6 +30,7 @@ print(json.dumps({
     "debug": bool(v("Py_DEBUG")),
     # Not Py_ENABLE_SHARED: Debian sets that for its statically linked interpreter too.
     "shared": any("/libpython3" in line for line in open("/proc/self/maps")),
+    "musl": any("/ld-musl" in line or "linux-musl/libc" in line for line in open("/proc/self/maps")),
 }))
 """
 
@@ -41,6 +42,7 @@ class Interpreter:
     gil: bool
     debug: bool
     shared: bool  # runs from libpython3.X.so
+    musl: bool = False  # not glibc
     root: str = ""  # of another system; empty: this one
 
     @property
@@ -56,7 +58,7 @@ class Interpreter:
     def id(self):
         """Unique and readable in test names: "3.11.2-static", "3.14.0-shared-nogil"."""
         words = [self.version, "shared" if self.shared else "static"]
-        words += ["debug"] * self.debug + ["nogil"] * (not self.gil)
+        words += ["debug"] * self.debug + ["nogil"] * (not self.gil) + ["musl"] * self.musl
         return "-".join(words)
 
 

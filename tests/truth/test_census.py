@@ -16,16 +16,20 @@ pytestmark = pytest.mark.usefixtures("can_attach")
 
 def snapshots(pymemtop, target):
     """One before the program allocates, one after, and what the program says of it."""
-    before = pymemtop.json("snapshot", target.pid)
+    before = pymemtop.json("snapshot", target.pid, status=(0, 6))
     assert target.ask("go") == "made"
-    after = pymemtop.json("snapshot", target.pid)
+    after = pymemtop.json("snapshot", target.pid, status=(0, 6))
+    assert books.is_whole(before) and books.is_whole(after)
     return before, after, json.loads(target.ask("tell"))
 
 
 @pytest.fixture(scope="module")
 def own(pymemtop, interpreter):
     with Target(interpreter, TARGETS / "own_classes.py") as target:
-        return snapshots(pymemtop, target)
+        before, after, truth = snapshots(pymemtop, target)
+    if interpreter.musl:  # these two are over 512 bytes
+        truth = [fact for fact in truth if fact["name"] not in ("__main__.Wide", "__main__.Meta")]
+    return before, after, truth
 
 
 def differences(own, view):
@@ -33,7 +37,7 @@ def differences(own, view):
     before, after, truth = own
     found = books.rows(after)
     answers = [(fact["name"], *view(found.get(fact["address"]), fact)) for fact in truth]
-    assert len(answers) >= 50
+    assert len(answers) >= 49
     return [f"{name}: snapshot {got}, truth {want}" for name, got, want in answers if got != want]
 
 
@@ -43,6 +47,8 @@ def needs_raw_memory(interpreter, blocks=False):
         pytest.skip("no truth: objects of free-threaded builds are laid out differently")
     if blocks and interpreter.debug:
         pytest.skip("no truth: debug hooks lie between objects and blocks")
+    if blocks and interpreter.musl:
+        pytest.skip("no truth: chunks of musl's malloc are not told apart")
 
 
 def agree(own, view):
@@ -96,6 +102,8 @@ def test_books_balance(own):
 
 @pytest.fixture(scope="module")
 def builtin(pymemtop, interpreter):
+    if interpreter.musl:
+        pytest.skip("no truth: what is over 512 bytes is not seen")
     with Target(interpreter, TARGETS / "builtin_objects.py") as target:
         return snapshots(pymemtop, target)
 

@@ -302,13 +302,32 @@ int observer_run(struct observer *obs, uint64_t duration_ns, const volatile bool
 	}
 }
 
-/* A reason to call the picture partial, where there is one. */
+/* What of the objects cannot be seen, as malloc is none that we can read. */
+static int observer_note_malloc(const struct observer *obs, struct picture *pic,
+				const struct heap *heap)
+{
+	if (heap->has_glibc || heap->has_mimalloc)
+		return 0;
+	if (observer_uses_malloc(obs))
+		return picture_add_partial(
+			pic, "objects come from malloc here, and that is not glibc's: none of them "
+			     "can be seen");
+	return picture_add_partial(pic, "objects over 512 bytes are not seen: they come from a "
+					"malloc that is not glibc's");
+}
+
+/* Reasons to call the picture partial, where there are any. */
 static int observer_note(struct observer *obs, struct picture *pic, const struct heap *heap)
 {
+	int r;
+
 	/* Gone is gone even when every read went well: the last ones may have been of another
 	 * process. */
 	if (!process_is_alive(obs->proc))
 		return picture_add_partial(pic, "the process ended during the census");
+	r = observer_note_malloc(obs, pic, heap);
+	if (r < 0)
+		return r;
 	if (heap->incomplete)
 		return picture_add_partial(
 			pic, "memory that ended threads left behind was not looked at: where this "

@@ -178,6 +178,12 @@ static int write_header(const struct page *page)
 
 #define VERDICT_MAX 1024
 
+/* Where malloc is not one that we can read, all that it holds is here. */
+static const char *other_note(const struct picture *pic)
+{
+	return pic->memory.malloc_name ? "" : "with what malloc holds: it is not glibc's";
+}
+
 static int write_memory(const struct page *page)
 {
 	static const struct table_column columns[] = {
@@ -200,7 +206,7 @@ static int write_memory(const struct page *page)
 		{ "  malloc free", pic->memory.resident_malloc_free_bytes, "held, not in use" },
 		{ "  mapped files", pic->memory.mapped_file_bytes, "" },
 		{ "  stacks", pic->memory.stack_bytes, "" },
-		{ "  other", pic->memory.other_bytes, "" },
+		{ "  other", pic->memory.other_bytes, other_note(pic) },
 		{ "Python objects", pic->memory.python_inuse_bytes, "sum of the types below" },
 		{ "pymalloc arenas", pic->memory.arena_bytes, note[0] },
 		{ "  in use", pic->memory.inuse_bytes, "" },
