@@ -47,7 +47,7 @@ static void raw_blocks_go_to_who_points_to_them(void **state)
 	fake_u64(&w.fake, raw + 256, raw + 384); /* too deep */
 	fake_u64(&w.fake, raw + 384, raw);	 /* a circle */
 	assert_int_equal(visit(), 3 * 128);
-	assert_int_equal(w.worker.claimed_blocks[7], 3);
+	assert_int_equal(w.worker.found_blocks[7], 3);
 }
 
 static void objects_have_rows_of_their_own(void **state)

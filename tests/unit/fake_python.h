@@ -150,6 +150,7 @@ static inline void world_init(struct world *w, const char *version)
 		.static_hi = WORLD_STATIC + 0x40000,
 		.dict_type = WORLD_DICT,
 		.claimed = addrset_new(1000),
+		.found = addrcache_new(),
 		.whatif = { .layout = w->layout, .pymalloc = true, .glibc = true },
 	};
 	assert_int_equal(worker_init(&w->worker, &w->shared, &w->visitor, w->fake.mem), 0);
@@ -164,6 +165,7 @@ static inline void world_fini(struct world *w)
 {
 	worker_fini(&w->worker);
 	addrset_freep(&w->shared.claimed);
+	addrcache_freep(&w->shared.found);
 	poolmap_fini(&w->census.pools);
 	maps_freep(&w->maps);
 	fake_fini(&w->fake);

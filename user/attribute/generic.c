@@ -18,12 +18,9 @@ static void run_block(struct worker *w, const struct fetch *f, const uint8_t *da
 
 	if (size <= w->shared->hooks.extra)
 		return; /* its pool was given up since */
-	size -= w->shared->hooks.extra;
-	if (classify_block(w, data, f->len, size, &type) != BLOCK_RAW)
+	if (classify_block(w, data, f->len, size - w->shared->hooks.extra, &type) != BLOCK_RAW)
 		return; /* an object has a row of its own */
-	if (!addrset_add(w->shared->claimed, f->addr))
-		return;
-	worker_charge_buffer(w, f->charge.to, f->addr, 0);
+	worker_find(w, f->charge.to, size);
 	if (f->a < DEPTH_MAX)
 		scan_words(w, f->charge.to, data, f->len, f->a + 1);
 }
@@ -38,8 +35,9 @@ static void scan_words(struct worker *w, struct type *type, const uint8_t *data,
 			.addr = word, .run = run_block, .charge = { .to = type }, .a = depth
 		};
 
-		/* Inside a block: a reference to an object behind its header. */
-		if (size <= w->shared->hooks.extra)
+		/* Inside a block: a reference to an object behind its header. Many have the same
+		 * one. */
+		if (size <= w->shared->hooks.extra || !addrcache_add(w->shared->found, word))
 			continue;
 		f.len = (uint16_t)MIN(size - w->shared->hooks.extra, (uint64_t)FETCH_MAX);
 		worker_fetch(w, &f);

@@ -13,7 +13,7 @@
 
 /* Shared dicts that are met more than once are rare; a program that is all of them is cut off here.
  */
-#define CLAIMED_MAX (4u << 20)
+#define CLAIMED_MAX (1u << 20)
 /* Segments of one file lie next to each other, alignment apart. */
 #define SEGMENTS_GAP_MAX (4 * MiB)
 
@@ -24,6 +24,7 @@ struct taking {
 	struct worker workers[CENSUS_THREADS_MAX];
 	struct census_visitor visitors[CENSUS_THREADS_MAX];
 	size_t count;
+	uint64_t found_too_much; /* bytes that rows have and the allocator has not */
 };
 
 static void taking_fini(struct taking *t)
@@ -31,6 +32,7 @@ static void taking_fini(struct taking *t)
 	for (size_t i = 0; i < t->count; i++)
 		worker_fini(&t->workers[i]);
 	addrset_freep(&t->shared.claimed);
+	addrcache_freep(&t->shared.found);
 	census_fini(&t->census);
 }
 
@@ -131,9 +133,10 @@ static int taking_init(struct taking *t, const struct heap_request *request)
 			.hooks = hooks_of(request->debug_hooks, request->root),
 		},
 		.claimed = addrset_new(CLAIMED_MAX),
+		.found = addrcache_new(),
 	};
 	find_static_range(request->py, request->maps, &t->shared);
-	if (!t->shared.claimed)
+	if (!t->shared.claimed || !t->shared.found)
 		return -ENOMEM;
 	for (size_t i = 0;
 	     !r && i < MIN(MAX(request->threads, 1u), (unsigned int)CENSUS_THREADS_MAX); i++) {
@@ -281,6 +284,31 @@ static int add_row(struct heap *heap, struct facts_collect *facts, const struct 
 	return r;
 }
 
+/*
+ * C code leaves words behind that point to blocks long free, or to another's buffer. More was found
+ * than there is: whoever found most gives it back, and the books balance. That is little, for most
+ * of what is found has its one owner.
+ */
+static void settle_found(struct heap *heap, int64_t too_much)
+{
+	while (too_much > 0) {
+		struct tally *most = NULL;
+		int64_t bytes;
+
+		for (size_t i = 0; i < heap->types_count; i++)
+			if (!most || heap->types[i].tally.found_bytes > most->found_bytes)
+				most = &heap->types[i].tally;
+		if (!most || most->found_bytes <= 0)
+			return;
+		bytes = MIN(too_much, most->found_bytes);
+		bytes = MIN(bytes, MAX(most->parts[TALLY_BUFFER], (int64_t)0));
+		most->parts[TALLY_BUFFER] -= bytes;
+		most->found_bytes = 0;
+		heap->python_bytes -= (uint64_t)bytes;
+		too_much -= bytes;
+	}
+}
+
 /* One row per type, whichever worker met it. */
 static int merge_types(struct taking *t, struct heap *heap)
 {
@@ -317,6 +345,7 @@ static int merge_types(struct taking *t, struct heap *heap)
 		if (m.tally.objects || tally_bytes(&m.tally))
 			r = add_row(heap, &facts, &m, wants_facts(t->request, &m, all_bytes));
 	}
+	settle_found(heap, (int64_t)t->found_too_much);
 	return r;
 }
 
@@ -324,7 +353,7 @@ static int merge_types(struct taking *t, struct heap *heap)
 static void close_mimalloc_books(struct taking *t, struct heap *heap)
 {
 	struct mimalloc_books *b = &heap->books.mimalloc;
-	struct worker_sum objects = {}, raw = {}, claimed = {}, dead = {};
+	struct worker_sum objects = {}, raw = {}, claimed = {}, found = {}, dead = {};
 	uint64_t all = b->inuse_bytes + b->free_block_bytes, unknown;
 
 	for (size_t k = 0; k < t->count; k++) {
@@ -333,15 +362,18 @@ static void close_mimalloc_books(struct taking *t, struct heap *heap)
 		worker_sum_add(&objects, w->mi_objects.blocks, w->mi_objects.bytes);
 		worker_sum_add(&raw, w->mi_raw.blocks, w->mi_raw.bytes);
 		worker_sum_add(&claimed, w->mi_claimed.blocks, w->mi_claimed.bytes);
+		worker_sum_add(&found, w->mi_found.blocks, w->mi_found.bytes);
 		worker_sum_add(&dead, w->mi_dead.blocks, w->mi_dead.bytes);
 	}
 	b->inuse_bytes = MIN(objects.bytes + MAX(raw.bytes, claimed.bytes), all);
 	b->free_block_bytes = all - b->inuse_bytes;
 	/* What is left of the pages in use was never carved. */
 	b->free_page_bytes = b->segment_bytes - MIN(b->segment_bytes, all + b->overhead_bytes);
-	unknown = raw.bytes - MIN(raw.bytes, claimed.bytes);
+	worker_sum_add(&found, claimed.blocks, claimed.bytes);
+	t->found_too_much += found.bytes - MIN(found.bytes, MAX(raw.bytes, claimed.bytes));
+	unknown = raw.bytes - MIN(raw.bytes, found.bytes);
 	heap->unattributed_bytes += unknown;
-	heap->unattributed_blocks += unknown ? raw.blocks - MIN(raw.blocks, claimed.blocks) : 0;
+	heap->unattributed_blocks += unknown ? raw.blocks - MIN(raw.blocks, found.blocks) : 0;
 	heap->freelist_blocks += dead.blocks;
 	heap->freelist_bytes += dead.bytes;
 	heap->blocks += objects.blocks + MAX(raw.blocks, claimed.blocks);
@@ -359,12 +391,13 @@ static void close_books(struct taking *t, struct heap *heap)
 	b->inuse_bytes = b->free_block_bytes = 0;
 	for (uint32_t class = 0; class < CENSUS_CLASSES; class ++) {
 		uint64_t size = (class + 1) * t->request->layout->alignment;
-		uint64_t objects = 0, raw = 0, claimed = 0, dead = 0, all, inuse;
+		uint64_t objects = 0, raw = 0, claimed = 0, found = 0, dead = 0, all, inuse;
 
 		for (size_t k = 0; k < t->count; k++) {
 			objects += t->workers[k].object_blocks[class];
 			raw += t->workers[k].raw_blocks[class];
 			claimed += t->workers[k].claimed_blocks[class];
+			found += t->workers[k].found_blocks[class];
 			dead += t->workers[k].dead_blocks[class];
 		}
 		/* Claims are what the target says: more blocks than there were are from pools
@@ -381,8 +414,10 @@ static void close_books(struct taking *t, struct heap *heap)
 		b->free_block_bytes += b->class_free[class] * size;
 		heap->freelist_blocks += dead;
 		heap->freelist_bytes += dead * size;
-		heap->unattributed_blocks += raw > claimed ? raw - claimed : 0;
-		heap->unattributed_bytes += raw > claimed ? (raw - claimed) * size : 0;
+		found += claimed;
+		t->found_too_much += (found - MIN(found, MAX(raw, claimed))) * size;
+		heap->unattributed_blocks += raw > found ? raw - found : 0;
+		heap->unattributed_bytes += raw > found ? (raw - found) * size : 0;
 		heap->blocks += inuse;
 	}
 	close_mimalloc_books(t, heap);

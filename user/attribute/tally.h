@@ -58,6 +58,7 @@ struct tally {
 	int64_t parts[TALLY_PARTS];
 	int64_t storage[TALLY_STORAGES];
 	int64_t capacity_used, capacity_owned;
+	int64_t found_bytes; /* of parts[TALLY_BUFFER]: blocks that something merely points to */
 	struct tally_facts facts;
 };
 
@@ -90,6 +91,7 @@ static inline void tally_add(struct tally *sum, const struct tally *t)
 	sum->sizeof_bytes += t->sizeof_bytes;
 	sum->capacity_used += t->capacity_used;
 	sum->capacity_owned += t->capacity_owned;
+	sum->found_bytes += t->found_bytes;
 	for (int i = 0; i < TALLY_PARTS; i++)
 		sum->parts[i] += t->parts[i];
 	for (int i = 0; i < TALLY_STORAGES; i++)

@@ -239,6 +239,13 @@ static void types_decode(struct types *types, struct type *type, const uint8_t *
 		type->has_slots = false;
 }
 
+/* Code in C adds fields to a base of which we know no more than that there is nothing to see. */
+static bool types_adds_insides(const struct type *type, const struct type *base)
+{
+	return !type->python_class && base->builtin && !builtins_looks_inside(base->builtin) &&
+	       type->basicsize > base->basicsize;
+}
+
 /* What the instances are made of: the nearest base that we know by name and size. */
 static void types_inherit(struct types *types, struct type *type)
 {
@@ -257,7 +264,7 @@ static void types_inherit(struct types *types, struct type *type)
 	type->builtin = type->python_class ? NULL : builtins_find(types->layout, types->mem, type);
 	if (base) {
 		type->has_slots |= type->python_class && base->has_slots;
-		if (!type->builtin)
+		if (!type->builtin && !types_adds_insides(type, base))
 			type->builtin = base->builtin;
 	}
 	type->is_module = type->builtin && streq(type->builtin->name, "module");

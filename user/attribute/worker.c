@@ -153,6 +153,16 @@ void worker_claim(struct worker *worker, uint64_t size, uint64_t count)
 		worker->claimed_blocks[size / POOLMAP_GRAIN - 1] += count;
 }
 
+void worker_find(struct worker *worker, struct type *type, uint64_t size)
+{
+	type->tally.parts[TALLY_BUFFER] += (int64_t)size;
+	type->tally.found_bytes += (int64_t)size;
+	if (worker->shared->census->mimalloc.count)
+		worker_sum_add(&worker->mi_found, 1, size);
+	else
+		worker->found_blocks[size / POOLMAP_GRAIN - 1]++;
+}
+
 static bool worker_queue_grow(struct worker *worker)
 {
 	size_t room = worker->queue_room * 2;

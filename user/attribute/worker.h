@@ -86,6 +86,7 @@ struct attribution {
 		      bool sure); /* see heap.h; NULL: nobody asks */
 	void *block_ctx;
 	struct whatif whatif;	 /* the allocator, for sizes that could be */
+	struct addrcache *found; /* raw blocks that objects of unknown insides point to */
 	struct addrset *claimed; /* dicts and keys that more than one reference holds, already given
 				    a row */
 };
@@ -132,8 +133,10 @@ struct worker {
 	/* pymalloc blocks by size class: neither object nor dead, and those of them that an owner
 	 * claimed */
 	uint64_t raw_blocks[CENSUS_CLASSES], claimed_blocks[CENSUS_CLASSES];
+	uint64_t found_blocks[CENSUS_CLASSES]; /* raw ones that something points to: its owner, most
+						  likely */
 	uint64_t object_blocks[CENSUS_CLASSES], dead_blocks[CENSUS_CLASSES];
-	struct worker_sum mi_objects, mi_raw, mi_claimed,
+	struct worker_sum mi_objects, mi_raw, mi_claimed, mi_found,
 		mi_dead;       /* the same of mimalloc, whatever their size */
 	uint64_t malloc_bytes; /* chunks that were given to a row */
 	struct tally_dicts by_layout[TALLY_DICT_LAYOUTS], by_owner[TALLY_DICT_OWNERS];
@@ -160,6 +163,10 @@ uint64_t worker_block_at(struct worker *worker, uint64_t addr);
 
 /* @count blocks of @size, none of them an object, have an owner. */
 void worker_claim(struct worker *worker, uint64_t size, uint64_t count);
+
+/* A raw block of @size that an object of @type, of unknown insides, points to. It may be another's
+ * after all, or free by now: heap.c, settle_found(). */
+void worker_find(struct worker *worker, struct type *type, uint64_t size);
 
 /* Runs all that was put off, and what comes of it. */
 void worker_flush(struct worker *worker);
