@@ -2,8 +2,8 @@
 """Runs in the target: one workload, over and over, for as long as each line on stdin says.
 
 Arguments: the name of a workload below, or the path of a benchmark of pyperformance, which gets a stand-in for pyperf
-that keeps its first benchmark instead of running it. Answers "run SECONDS" with "ITERATIONS CPU_SECONDS", and
-"trace N" and "untrace" with "ok" (tracemalloc with N frames).
+that keeps its first benchmark instead of running it. Answers "run SECONDS" with "ITERATIONS CPU_SECONDS", "steps
+SECONDS" with "WHEN,ITERATIONS,CPU_SECONDS" of each piece of 10 ms or one iteration, and "trace N" and "untrace" with "ok" (tracemalloc with N frames).
 """
 
 import json
@@ -135,6 +135,18 @@ def object_churn():
     return work
 
 
+def steps(work, seconds):
+    end, count, cpu, out = time.monotonic() + seconds, 0, time.process_time(), []
+    while (now := time.monotonic()) < end or not out:
+        work()
+        count += 1
+        spent = time.process_time() - cpu
+        if spent >= 0.01:
+            out.append(f"{now:.3f},{count},{spent:.6f}")
+            count, cpu = 0, time.process_time()
+    return out
+
+
 def main():
     name = sys.argv[1]
     work = pyperformance(name) if "/" in name else globals()[name]()
@@ -148,6 +160,9 @@ def main():
                 work()
                 count += 1
             print(count, time.process_time() - cpu, flush=True)
+            continue
+        if command == "steps":
+            print(*steps(work, float(rest[0])), flush=True)
             continue
         if command == "trace":
             tracemalloc.start(int(rest[0]))

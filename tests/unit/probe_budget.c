@@ -287,6 +287,10 @@ static void estimate_edges(void **state)
 	assert_true(rate == 100 && half == 0);
 	assert_true(budget_estimate(samples, 2, 0.5, &rate, &half));
 	assert_true(rate == 100 && half > 0); /* counting alone is uncertain */
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
+		samples[i] = (struct budget_sample){ 0.03, 3e6 };
+	assert_true(budget_estimate(samples, 2, 0.01, &rate, &half));
+	assert_true(half > 0.09 * rate); /* so short a window is shifted by its own opening */
 }
 
 int main(void)

@@ -16,6 +16,9 @@
 #define SPARE 0.96 /* a window takes a little longer to close than foreseen */
 #define SLOT_NS (BUDGET_SPAN_NS / (BUDGET_SLOTS - 1))
 #define IDLE_SHARE 0.25 /* what time without CPU counts for */
+/* A window's opening holds the target up by so much, which one that keeps a pace catches up inside
+ */
+#define TURN_DELAY_SECONDS 0.003
 #define CREDIT_SLOTS 20 /* for a first window soon; they are the first to be forgotten */
 
 double budget_earned(double wall_ns, double ran_ns, int cores)
@@ -222,7 +225,7 @@ static double student_95(size_t freedom)
 bool budget_estimate(const struct budget_sample *samples, size_t count, double coverage,
 		     double *rate, double *half)
 {
-	double seconds = 0, events = 0, squares = 0, spread, poisson, r;
+	double seconds = 0, events = 0, squares = 0, spread, poisson, delayed, r;
 
 	for (size_t i = 0; i < count; i++) {
 		seconds += samples[i].seconds;
@@ -246,7 +249,8 @@ bool budget_estimate(const struct budget_sample *samples, size_t count, double c
 	spread = student_95(count - 1) * sqrt(squares * (double)count / (double)(count - 1)) /
 		 seconds;
 	poisson = 1.96 * sqrt(MAX(events, 1.0)) / seconds;
+	delayed = r * MIN(TURN_DELAY_SECONDS * (double)count / seconds, 1.0);
 	*rate = r;
-	*half = MAX(spread, poisson) * sqrt(1.0 - coverage);
+	*half = (MAX(spread, poisson) + delayed) * sqrt(1.0 - coverage);
 	return true;
 }

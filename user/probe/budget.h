@@ -89,8 +89,9 @@ struct budget_sample {
  * Events per second from @count windows that cover @coverage (0..1) of the time: *rate, and *half,
  * the half-width of its 95% interval. Windows vary as the target does, so their spread is what the
  * interval comes from (ratio estimate, Student's t), never less than what counting itself leaves
- * uncertain (Poisson). With full coverage *half is 0. False where there is too little to say
- * anything (nothing traced; one window that saw only a part).
+ * uncertain (Poisson); to which comes what opening the windows itself may have shifted. With full
+ * coverage *half is 0. False where there is too little to say anything (nothing traced; one window
+ * that saw only a part).
  */
 bool budget_estimate(const struct budget_sample *samples, size_t count, double coverage,
 		     double *rate, double *half);
