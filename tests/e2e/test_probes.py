@@ -10,7 +10,7 @@ import time
 
 import interpreters
 import pytest
-from probes import Watch, breakpoints
+from probes import Watch, breakpoints, file_offset, held, planned
 from target import Target
 
 HERE = pathlib.Path(__file__).parent
@@ -212,3 +212,33 @@ def test_a_class_that_stops_sharing_its_keys_is_told(python, start_target, pymem
     assert change["objects"] == 1000
     assert change["after"] < change["seen"]
     assert any(key.startswith("extra") for key in change["keys"]), change
+
+
+def place(tools, target, role):
+    addresses = [address for name, address, used in planned(tools, target.pid) if name == role and used]
+    return file_offset(target.pid, addresses[0])
+
+
+def refused(snapshot):
+    return [s["rejected"] for s in snapshot["events"]["sites"] if s["rejected"] and "another tool" in s["rejected"]]
+
+
+def test_next_candidate_where_another_tool_has_a_counter(python, start_target, pymemtop, tools, can_use_bpf, can_attach):
+    target = start_target(python, CHURN, 2000)
+    with held(*place(tools, target, "free")):
+        snapshot = pymemtop.json("snapshot", target.pid, "-d", "1s", "--events", "exact")
+    assert len(refused(snapshot)) == 1 and "the instruction before" in refused(snapshot)[0]
+    assert not snapshot["partial"]
+    assert snapshot["events"]["drift_objects"] == 0
+    node = next(t for t in snapshot["types"] if t["name"] == "__main__.Node")
+    assert node["free_objects_per_second"] == pytest.approx(node["alloc_objects_per_second"], rel=0.1)
+
+
+def test_a_place_without_another_is_said(python, start_target, pymemtop, tools, can_use_bpf, can_attach):
+    target = start_target(python, CHURN, 2000)
+    with held(*place(tools, target, "large allocation")):
+        run = pymemtop.run("snapshot", target.pid, "-d", "1s", "--events", "exact")
+    snapshot = json.loads(run.stdout)
+    assert run.returncode == 6
+    assert len(refused(snapshot)) == 1
+    assert any("another tool" in reason for reason in snapshot["partial_reasons"])

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Probes from outside: the tool that places them by command, and what they leave in a target's text."""
 
+import contextlib
+import ctypes
+import os
 import pathlib
+import struct
 import subprocess
 
 
@@ -59,3 +63,41 @@ def breakpoints(pid):
             live, stored = memory.read(end - start), file.read(end - start)
         different += sum(a != b for a, b in zip(live, stored)) if live != stored else 0
     return different
+
+
+def planned(tools, pid):
+    """[(role, address in the file, is it used)] of the plan for a process."""
+    out = subprocess.run([tools / "probe_watch", str(pid), "plan"], capture_output=True, text=True, check=True).stdout
+    return [
+        (line.split("role=")[1].split(" text=")[0], int(line.split()[1], 16), "REJECTED" not in line)
+        for line in out.splitlines()[1:]
+    ]
+
+
+def file_offset(pid, address):
+    """(path, offset) of what the first file with code there has at @address."""
+    maps = [line.split(maxsplit=5) for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    path = next(m[5] for m in maps if len(m) == 6 and "x" in m[1] and "libpython" in m[5])
+    base = next(int(m[0].split("-")[0], 16) for m in maps if len(m) == 6 and m[5] == path)
+    for words in maps:
+        start, end = (int(x, 16) for x in words[0].split("-"))
+        if start <= base + address < end:
+            return path, base + address - start + int(words[2], 16)
+    raise ValueError(hex(address))
+
+
+@contextlib.contextmanager
+def held(path, offset, counter=0x40):
+    """Another tool's probe with a reference counter (perf_event_open(2), pmu uprobe), for this process alone."""
+    kind = int(pathlib.Path("/sys/bus/event_source/devices/uprobe/type").read_text())
+    name = ctypes.create_string_buffer(path.encode())
+    head = struct.pack("IIQQQQQIIQQ", kind, 112, counter << 32, 0, 0, 0, 0, 0, 0, ctypes.addressof(name), offset)
+    attribute = ctypes.create_string_buffer(head, 112)
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = libc.syscall(298, attribute, os.getpid(), -1, -1, 8)
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), "perf_event_open")
+    try:
+        yield
+    finally:
+        os.close(fd)

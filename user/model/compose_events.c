@@ -7,17 +7,20 @@
 
 #include <errno.h>
 
-static int compose_site(struct picture_site *to, const struct site *site, uint64_t hits)
+static int compose_site(struct picture_site *to, const struct site *site, uint64_t hits,
+			const char *refusal)
 {
+	const char *why = site->rejected ? site->rejected : refusal;
+
 	*to = (struct picture_site){
 		.symbol = strdup(site->symbol),
 		.offset = site->function ? site->vaddr - site->function : site->vaddr,
 		.instruction = strdup(site->text),
 		.emulated = site->emulated,
 		.hits = (int64_t)hits,
-		.rejected = site->rejected ? strdup(site->rejected) : NULL,
+		.rejected = why ? strdup(why) : NULL,
 	};
-	return to->symbol && to->instruction && (!site->rejected || to->rejected) ? 0 : -ENOMEM;
+	return to->symbol && to->instruction && (!why || to->rejected) ? 0 : -ENOMEM;
 }
 
 static int compose_sites(struct picture *pic, struct tracer *tracer)
@@ -30,7 +33,7 @@ static int compose_sites(struct picture *pic, struct tracer *tracer)
 		return -ENOMEM;
 	for (size_t i = 0; !r && i < sites->count; i++)
 		r = compose_site(&pic->events.sites[pic->events.sites_count++], &sites->list[i],
-				 tracer_site_hits(tracer, i));
+				 tracer_site_hits(tracer, i), tracer_site_refusal(tracer, i));
 	return r;
 }
 
@@ -64,6 +67,11 @@ static int compose_losses(struct picture *pic, const struct tracer_stats *stats)
 				pic, "%lu event records were lost (%s): rates are too low",
 				(unsigned long)stats->lost_by_cause[causes[i]],
 				session_count_name(causes[i]));
+	if (!r && stats->left_out)
+		r = picture_add_partial(pic,
+					"%zu places hold another tool's probe with a counter of "
+					"its own: what is allocated or freed there is not seen",
+					stats->left_out);
 	if (!r && stats->failed)
 		r = picture_add_partial(pic, "events ended early: %s", strerror(-stats->error));
 	return r;

@@ -31,12 +31,15 @@ void spending_price(struct spending *s, const struct plan *plan)
 	s->cores = plan->allocator.kind == ALLOCATOR_MIMALLOC ? get_nprocs() : 1;
 }
 
-/* Of mean price: where pools are opened they are dearer. */
+/* Of mean price: where pools are opened, and at candidates that are single-stepped, they are
+ * dearer. */
 static uint64_t spending_hits(const struct spending *s, const struct session_stats *stats)
 {
-	double more = MAX(s->opening_ns / s->hit_ns - 1, 0.0);
+	double fresh = MAX(s->opening_ns / s->hit_ns - 1, 0.0);
+	double moved = MAX(s->cost.stepped_ns / s->hit_ns - 1, 0.0);
 
-	return stats->hits + (uint64_t)((double)stats->growth_hits * more);
+	return stats->hits +
+	       (uint64_t)((double)stats->growth_hits * fresh + (double)stats->moved_hits * moved);
 }
 
 static struct budget_reading spending_read(const struct spending *s,

@@ -507,6 +507,11 @@ uint64_t tracer_site_hits(struct tracer *t, size_t site)
 	return session_site_hits(t->session, site);
 }
 
+const char *tracer_site_refusal(struct tracer *t, size_t site)
+{
+	return session_refusal(t->session, site);
+}
+
 void tracer_restart(struct tracer *t)
 {
 	struct session_stats stats;
@@ -540,6 +545,7 @@ void tracer_get_stats(struct tracer *t, struct tracer_stats *ret)
 	s.lost = session.lost;
 	s.hits = session.hits;
 	s.windows = session.windows;
+	s.left_out = session.left_out;
 	for (size_t i = 0; i < EVENTS_COUNT_MAX; i++)
 		s.lost_by_cause[i] = session.counts[i] - t->lost_restart[i];
 	s.grown = t->grown;

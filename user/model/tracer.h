@@ -39,6 +39,7 @@ struct tracer_stats {
 	const uint64_t *grown;	    /* TRACER_CLASSES: pools opened by size class, since then */
 	double growth_coverage;	    /* share of the time in which those were counted; NAN: there are
 				       no pools */
+	size_t left_out;	    /* sites that another tool keeps from us */
 	uint64_t unknown_frees;	    /* exact: frees of blocks that the ledger did not have */
 	bool failed;		    /* consuming ended by an error: see error */
 	int error;
@@ -76,5 +77,7 @@ const struct flows *tracer_flows(const struct tracer *tracer);
 void tracer_get_stats(struct tracer *tracer, struct tracer_stats *ret);
 const struct plan *tracer_plan(const struct tracer *tracer);
 uint64_t tracer_site_hits(struct tracer *tracer, size_t site);
+/* As session_refusal(). */
+const char *tracer_site_refusal(struct tracer *tracer, size_t site);
 /* Losses and growth count from here, and in exact mode the rates. */
 void tracer_restart(struct tracer *tracer);

@@ -302,6 +302,9 @@ static int plan_fill(const struct plan_source *source, struct plan *plan, struct
 		if (!r)
 			r = plan_realloc(source, code, plan);
 	}
+	for (size_t i = 0; i < plan->sites.count; i++)
+		if (!plan->sites.list[i].rejected)
+			plan->sites.list[i].spare = sites_find_spare(code, &plan->sites.list[i]);
 	plan->duration_ns = clock_monotonic() - start;
 	return r;
 }

@@ -13,6 +13,10 @@
 #define FRESH_SITE (SITES_MAX - 2)
 #define HOT_PART 100
 
+/* A place that another tool holds with a reference counter of its own (as USDT probes have) is
+ * refused to us: kernel/events/uprobes.c, alloc_uprobe(), -EINVAL. */
+enum refusal { SITE_GRANTED, SITE_MOVED, SITE_LEFT_OUT };
+
 struct session {
 	const struct plan *plan;
 	struct session_options options;
@@ -20,6 +24,7 @@ struct session {
 	struct ring ring;
 	struct links hot, window, growth; /* hot: of a window, what is hit most */
 	bool attached;
+	uint8_t refusals[SITES_MAX];
 	uint64_t attach_ns, detach_ns, windows;
 };
 
@@ -151,11 +156,24 @@ static struct site_cookie site_cookie(const struct site *site, size_t index)
 				     .disp = site->disp };
 }
 
-static bool is_used(const struct plan *plan, size_t index)
+static bool is_used(const struct session *session, size_t index)
 {
-	const struct site *site = &plan->sites.list[index];
+	const struct site *site = &session->plan->sites.list[index];
 
-	return !site->rejected && (site->role != SITE_REALLOC || plan->realloc.vaddr);
+	return !site->rejected && (site->role != SITE_REALLOC || session->plan->realloc.vaddr) &&
+	       session->refusals[index] != SITE_LEFT_OUT;
+}
+
+static void batch_add_site(struct batch *batch, const struct session *session, size_t index)
+{
+	const struct site *site = &session->plan->sites.list[index];
+	uint64_t offset = site->offset;
+
+	if (!is_used(session, index))
+		return;
+	if (session->refusals[index] == SITE_MOVED)
+		offset -= site->vaddr - site->spare;
+	batch_add(batch, offset, site_cookie(site, index));
 }
 
 /* Was a hundredth of the hits so far here? */
@@ -189,9 +207,7 @@ static int attach_sites(struct session *session)
 	if (!cold || !hot)
 		return -ENOMEM;
 	for (size_t i = 0; i < plan->sites.count; i++)
-		if (is_used(plan, i))
-			batch_add(is_hot(session, i, all) ? hot : cold, plan->sites.list[i].offset,
-				  site_cookie(&plan->sites.list[i], i));
+		batch_add_site(is_hot(session, i, all) ? hot : cold, session, i);
 	r = batch_attach(session, &session->window, session->bpf->progs.on_site, &target, cold);
 	return r ? r
 		 : batch_attach(session, &session->hot, session->bpf->progs.on_site, &target, hot);
@@ -210,12 +226,11 @@ static void make_way(struct session *session, struct links *links)
 	size_t cold = 0;
 	struct batch batch = { 0 };
 
-	while (cold < plan->sites.count && (!is_used(plan, cold) || is_hot(session, cold, all)))
+	while (cold < plan->sites.count && (!is_used(session, cold) || is_hot(session, cold, all)))
 		cold++;
 	if (cold == plan->sites.count || session->options.link == SESSION_LINK_PERF)
 		return;
-	batch_add(&batch, plan->sites.list[cold].offset,
-		  (struct site_cookie){ .role = SITE_EMPTY });
+	batch_add_site(&batch, session, cold);
 	(void)batch_attach(session, links, session->bpf->progs.on_empty,
 			   &(struct links_target){ .path = plan->image_path }, &batch);
 }
@@ -241,7 +256,7 @@ static int attach_checks(struct session *session)
 					      .role = SITE_CHECK,
 					      .reg = site->check_reg };
 
-		if (site->rejected || !site->check_vaddr)
+		if (site->rejected || !site->check_vaddr || session->refusals[i])
 			continue;
 		if (site->role == SITE_BLOCK)
 			cookie.flags = SITE_FIRST;
@@ -289,6 +304,41 @@ static int attach_realloc(struct session *session, bool is_return)
 		&(struct links_target){ .path = plan->libc_path, .is_return = is_return }, &batch);
 }
 
+static int try_sites(struct session *session, size_t first, size_t count)
+{
+	_cleanup_free_ struct batch *batch = calloc(1, sizeof(*batch));
+	struct links links = { 0 };
+	int r;
+
+	if (!batch)
+		return -ENOMEM;
+	for (size_t i = first; i < first + count; i++)
+		batch_add_site(batch, session, i);
+	r = batch_attach(session, &links, session->bpf->progs.on_empty,
+			 &(struct links_target){ .path = session->plan->image_path }, batch);
+	links_clear(&links);
+	return r;
+}
+
+/* Takes the next candidate for what the kernel refuses, or does without. 0 or negative errno. */
+static int find_refused(struct session *session, size_t first, size_t count)
+{
+	int r = try_sites(session, first, count);
+
+	if (r != -EINVAL)
+		return r;
+	if (count > 1) {
+		r = find_refused(session, first, count / 2);
+		return r ? r : find_refused(session, first + count / 2, count - count / 2);
+	}
+	if (session->refusals[first] == SITE_GRANTED && session->plan->sites.list[first].spare) {
+		session->refusals[first] = SITE_MOVED;
+		return find_refused(session, first, 1);
+	}
+	session->refusals[first] = SITE_LEFT_OUT;
+	return 0;
+}
+
 static int attach_all(struct session *session)
 {
 	int r = 0;
@@ -301,7 +351,11 @@ static int attach_all(struct session *session)
 		r = attach_realloc(session, false);
 	if (!r && session->options.self_check)
 		r = attach_checks(session);
-	return r ? r : attach_sites(session);
+	if (!r)
+		r = attach_sites(session);
+	if (r == -EINVAL && !find_refused(session, 0, session->plan->sites.count))
+		r = attach_sites(session);
+	return r;
 }
 
 int session_attach(struct session *session, struct error *err)
@@ -362,9 +416,7 @@ int session_sweep(struct session *session)
 	if (session->options.link == SESSION_LINK_PERF || !session->attached)
 		return 0;
 	for (size_t i = 0; i < plan->sites.count; i++)
-		if (is_used(plan, i))
-			batch_add(batch, plan->sites.list[i].offset,
-				  site_cookie(&plan->sites.list[i], i));
+		batch_add_site(batch, session, i);
 	for (size_t i = 0; i < plan->fresh.count; i++)
 		batch_add(batch, plan->fresh.list[i].offset,
 			  (struct site_cookie){ .role = SITE_EMPTY });
@@ -425,6 +477,11 @@ void session_stats(const struct session *session, struct session_stats *ret)
 	}
 	stats.hits = all_hits(session);
 	stats.growth_hits = session_site_hits(session, FRESH_SITE);
+	for (size_t i = 0; i < session->plan->sites.count; i++) {
+		if (session->refusals[i] == SITE_MOVED)
+			stats.moved_hits += session_site_hits(session, i);
+		stats.left_out += session->refusals[i] == SITE_LEFT_OUT;
+	}
 	stats.counts[EVENTS_HITS] = stats.hits;
 	stats.counts[EVENTS_RECORDS] =
 		__atomic_load_n(&session->bpf->bss->produced, __ATOMIC_ACQUIRE);
@@ -436,6 +493,17 @@ uint64_t session_site_hits(const struct session *session, size_t index)
 	return index < SITES_MAX
 		       ? __atomic_load_n(&session->bpf->bss->hits[index], __ATOMIC_RELAXED)
 		       : 0;
+}
+
+const char *session_refusal(const struct session *session, size_t index)
+{
+	static const char *const texts[] = {
+		[SITE_MOVED] = "another tool's probe with a counter of its own is here: the "
+			       "instruction before is taken",
+		[SITE_LEFT_OUT] = "another tool's probe with a counter of its own is here",
+	};
+
+	return index < SITES_MAX ? texts[session->refusals[index]] : NULL;
 }
 
 const char *session_count_name(enum event_count which)

@@ -41,6 +41,8 @@ struct session_stats {
 	uint64_t lost;			   /* sum of the EVENTS_LOST_* */
 	uint64_t hits;			   /* over all sites */
 	uint64_t growth_hits;		   /* of them: where pools are opened */
+	uint64_t moved_hits;		   /* of them: where the next candidate had to be taken */
+	size_t left_out;		   /* sites that the kernel refused, without another */
 	uint64_t attach_ns, detach_ns;	   /* the last one */
 	uint64_t windows;
 	size_t links;
@@ -92,6 +94,10 @@ void session_stats(const struct session *session, struct session_stats *ret);
 
 /* Hits of site @index of the plan (plan->sites.list). */
 uint64_t session_site_hits(const struct session *session, size_t index);
+
+/* Why site @index of the plan is not where it was planned: another tool holds it in a way that the
+ * kernel does not share. NULL: it is. */
+const char *session_refusal(const struct session *session, size_t index);
 
 /* "ring full", "pool header unreadable" ...: for the screen and the JSON. */
 const char *session_count_name(enum event_count which);

@@ -350,3 +350,19 @@ int sites_find_entry(struct code *code, uint64_t entry, uint8_t reg, bool fresh_
 	*ret = site;
 	return 0;
 }
+
+uint64_t sites_find_spare(struct code *code, const struct site *site)
+{
+	uint64_t before = code_previous(code, site->vaddr);
+	const cs_insn *insn = before ? code_at(code, before) : NULL;
+
+	/* What the flags say there is not known before. */
+	if (site->role != SITE_BLOCK && site->role != SITE_FREE && site->role != SITE_REALLOC)
+		return 0;
+	if (!insn || insn->address + insn->size != site->vaddr || code_is_jcc(insn) ||
+	    code_is_jump(insn) || insn->id == X86_INS_CALL || code_ends(insn) ||
+	    code_writes(code, insn, site->reg) || (site->flags & SITE_IN_MEMORY) ||
+	    code_jump_to(code, site->vaddr, 0))
+		return 0;
+	return before;
+}

@@ -45,6 +45,7 @@ struct site {
 	uint8_t check_reg;
 	uint64_t links[SITE_LINKS_MAX]; /* FREE: where the block is pushed on the free list */
 	const char *rejected;		/* why it is not used; NULL: it is used */
+	uint64_t spare; /* another instruction that would do as well, for more; 0: none */
 };
 
 struct sites {
@@ -57,6 +58,12 @@ int sites_add(struct sites *sites, const struct site *site);
 /* Takes those of @role out. */
 void sites_drop(struct sites *sites, enum site_role role);
 void sites_clear(struct sites *sites);
+
+/*
+ * The instruction before @site's, where it says the same as often: for when the kernel refuses the
+ * one. 0: it does not.
+ */
+uint64_t sites_find_spare(struct code *code, const struct site *site);
 
 /* Fills in what follows from role, vaddr and registers: offset, function, symbol, text, emulated.
  */
