@@ -23,9 +23,33 @@ def real_options(pymemtop):
     return found
 
 
-def test_man_page_has_every_option(real_options):
-    text = (ROOT / "docs" / "pymemtop.1.scd").read_text()
-    assert set(OPTION.findall(text)) == real_options
+def sections():
+    """{heading: lines} of the man page."""
+    parts = re.split(r"^# (.*)$", (ROOT / "docs" / "pymemtop.1.scd").read_text(), flags=re.M)
+    return {name: text.strip().splitlines() for name, text in zip(parts[1::2], parts[2::2])}
+
+
+def test_man_page_has_an_entry_for_every_option(pymemtop, real_options):
+    """With the letter that is short for it, and what it takes."""
+    help_text = pymemtop.run("--help").stdout + "".join(pymemtop.run(c, "--help").stdout for c in COMMANDS)
+    entry = re.compile(r"^ +(?:(-\w), )?(--[a-z-]+)(?:[= ](\S+))?(?: |$)", re.M)
+    wanted = set(entry.findall(help_text))
+    assert {name for _, name, _ in wanted} == real_options | {"--completion"}
+    have = set()
+    for line in sections()["OPTIONS"]:
+        if line.startswith("*-"):
+            words = re.sub(r"[*_]", "", line).replace(",", "").split()
+            short = words.pop(0) if len(words[0]) == 2 else ""
+            have.add((short, words[0], "".join(words[1:])))
+    assert have == wanted
+
+
+def test_man_page_has_every_command():
+    """One line each: no entry of another section slipped in between."""
+    found = sections()
+    assert all(line.startswith("*pymemtop* ") for line in found["SYNOPSIS"])
+    assert [c for c in COMMANDS if not any(f"*{c}*" in line for line in found["SYNOPSIS"])] == []
+    assert [c for c in COMMANDS if f"*{c}*" not in found["COMMANDS"]] == []
 
 
 def test_completion_has_every_option(pymemtop, real_options):
