@@ -82,6 +82,24 @@ def test_crash(pymemtop, can_attach, steady, number):
         is_sane(terminal)
 
 
+@pytest.mark.parametrize("key", ["q", "C-c"])
+def test_quit_while_reading_hangs(pymemtop, can_attach, release, start_target, key):
+    """A page that nobody fills: the view answers, and its end does not wait for the thread that reads."""
+    trap = start_target(release, HERE.parent / "daemon" / "hang_readers.py")
+    if trap.ready != "armed":
+        pytest.skip(f"no userfaultfd here: {trap.ready}")
+    with view(pymemtop, trap) as terminal:
+        terminal.wait("taking the first census")
+        time.sleep(2)
+        terminal.press("h")
+        terminal.wait("memory map", timeout=5)
+        terminal.press("h")
+        terminal.wait("taking the first census", timeout=5)
+        terminal.press(key)
+        terminal.wait("lets its readers hang", timeout=10)
+        is_sane(terminal)
+
+
 def test_suspend_and_resume(pymemtop, can_attach, steady):
     """A shell with job control, as users have: Ctrl-Z gives its prompt back, fg the view."""
     command = f"{pymemtop.path} top {steady.pid} --events off"

@@ -96,6 +96,39 @@ static void after_an_interrupt_at_once(void **state)
 	assert_int_equal(WTERMSIG(status), SIGINT);
 }
 
+static void quit_and_hang(void)
+{
+	if (interrupt_count())
+		_exit(98);
+	while (!interrupt_count())
+		usleep(10000);
+	stall_quit();
+	hang();
+}
+
+/* Ctrl-C is one way to quit the live view: no reason to die of it. */
+static void who_has_quit_does_not_die_of_the_signal(void **state)
+{
+	int status = status_of(quit_and_hang, STALL_NEVER, SIGINT);
+
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), EXIT_INTERNAL);
+}
+
+static void hang_on(void)
+{
+	alarm(3);
+	hang();
+}
+
+static void never_is_not_after_an_interrupt_either(void **state)
+{
+	int status = status_of(hang_on, STALL_NEVER, SIGINT);
+
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGALRM);
+}
+
 /* A command may wait for what is written to it as long as it likes. */
 static void waiting_for_input_is_no_hang(void **state)
 {
@@ -118,6 +151,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_call_that_never_returns_is_given_up),
 		cmocka_unit_test(after_an_interrupt_at_once),
+		cmocka_unit_test(who_has_quit_does_not_die_of_the_signal),
+		cmocka_unit_test(never_is_not_after_an_interrupt_either),
 		cmocka_unit_test(waiting_for_input_is_no_hang),
 		cmocka_unit_test(many_calls_are_no_hang),
 	};

@@ -181,9 +181,8 @@ static int run_command(const struct commands_entry *command, int argc, char **ar
 	_cleanup_options_ struct options opts = { 0 };
 	int r = options_parse(&command->usage, argc, argv, &opts, err);
 
-	/* The live view stays with its user, the daemon has threads to spare. */
-	if (r == OPTIONS_RUN && opts.command != OPTIONS_DAEMON &&
-	    (opts.command != OPTIONS_TOP || opts.batch))
+	/* The daemon has threads to spare. */
+	if (r == OPTIONS_RUN && opts.command != OPTIONS_DAEMON)
 		stall_watch(opts.pid, STALL_NS);
 	if (r == OPTIONS_RUN)
 		return command->run(&command->usage, &opts, err);

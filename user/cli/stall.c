@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "cli/interrupt.h"
+#include "tui/display.h"
 
 #include <dirent.h>
 #include <pthread.h>
@@ -29,8 +30,10 @@ struct watched {
 	uint64_t since;
 };
 
+/* Both are read by the thread. */
 static pid_t named;
 static uint64_t limit;
+static bool quitting;
 
 static int read_line(int tid, const char *name, const char *key, char *buf, size_t cap)
 {
@@ -149,12 +152,15 @@ static void give_up(uint64_t after)
 {
 	char whom[32] = "the process";
 
-	if (named)
-		snprintf(whom, sizeof(whom), "pid %d", (int)named);
+	pid_t pid = __atomic_load_n(&named, __ATOMIC_RELAXED);
+
+	if (pid)
+		snprintf(whom, sizeof(whom), "pid %d", (int)pid);
+	display_rescue();
 	log_error("%s lets its readers hang (userfaultfd, or a file system that does not answer): "
 		  "given up after %.0f s",
 		  whom, (double)after / 1e9);
-	if (is_interrupted())
+	if (is_interrupted() && !__atomic_load_n(&quitting, __ATOMIC_RELAXED))
 		interrupt_die();
 	_exit(EXIT_INTERNAL);
 }
@@ -165,13 +171,27 @@ static void *stall_main(void *arg)
 	const struct timespec nap = { .tv_nsec = LOOK_NS };
 
 	for (;;) {
-		uint64_t time = longest(list);
+		uint64_t time = longest(list), most = __atomic_load_n(&limit, __ATOMIC_RELAXED);
 
-		if (time >= (is_interrupted() ? MIN(STALL_INTERRUPTED_NS, limit) : limit))
+		if (most != STALL_NEVER && is_interrupted())
+			most = MIN(STALL_INTERRUPTED_NS, most);
+		if (time >= most)
 			give_up(time);
 		nanosleep(&nap, NULL);
 	}
 	return NULL;
+}
+
+void stall_change(pid_t pid, uint64_t limit_ns)
+{
+	__atomic_store_n(&named, pid, __ATOMIC_RELAXED);
+	__atomic_store_n(&limit, limit_ns, __ATOMIC_RELAXED);
+}
+
+void stall_quit(void)
+{
+	__atomic_store_n(&quitting, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&limit, STALL_INTERRUPTED_NS, __ATOMIC_RELAXED);
 }
 
 int stall_watch(pid_t pid, uint64_t limit_ns)
@@ -180,8 +200,7 @@ int stall_watch(pid_t pid, uint64_t limit_ns)
 	pthread_t thread;
 	int r;
 
-	named = pid;
-	limit = limit_ns;
+	stall_change(pid, limit_ns);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	r = -pthread_create(&thread, NULL, stall_main, NULL);

@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/ps.h"
 #include "cli/source.h"
+#include "cli/stall.h"
 #include "cli/terminal.h"
 #include "model/observer.h"
 #include "model/service.h"
@@ -289,11 +290,18 @@ static int run_live(struct display *display, const struct options *opts, struct 
 		.values = opts->values,
 		.duration_ns = opts->has_duration ? opts->duration_ns : 0,
 		.stop = interrupt_flag(),
+		.leaving = stall_quit,
 	};
 	struct feed *feed = NULL;
-	int r = open_feed(opts, &feed, err);
+	int r;
 
-	return r ? r : tui_run(display, feed, &how, err);
+	stall_change(opts->pid, STALL_NS);
+	r = open_feed(opts, &feed, err);
+	if (r)
+		return r;
+	/* It answers keys whatever its thread waits for, and shows how old the picture is. */
+	stall_change(opts->pid, STALL_NEVER);
+	return tui_run(display, feed, &how, err);
 }
 
 /* -ENOTSUP with nothing in @err: there is no terminal for it. */

@@ -60,12 +60,20 @@ static struct {
 	size_t len;
 } rescue;
 
-static void on_crash(int number)
+void display_rescue(void)
 {
-	ssize_t r = write(STDOUT_FILENO, rescue.sequences, rescue.len);
+	ssize_t r;
 
+	if (!rescue.len)
+		return;
+	r = write(STDOUT_FILENO, rescue.sequences, rescue.len);
 	(void)r;
 	tcsetattr(STDIN_FILENO, TCSANOW, &rescue.modes);
+}
+
+static void on_crash(int number)
+{
+	display_rescue();
 	for (size_t i = 0; i < ARRAY_SIZE(crashes); i++)
 		sigaction(crashes[i], &rescue.before[i], NULL);
 	raise(number); /* blocked until this returns; then as if we had never been here */
@@ -193,6 +201,7 @@ void display_leave(struct display *display)
 	if (!display->left)
 		endwin();
 	display->left = true;
+	rescue.len = 0;
 }
 
 void display_close(struct display *display)

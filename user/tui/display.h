@@ -26,6 +26,10 @@ DEFINE_CLEANUP(struct display, display_close)
  */
 void display_leave(struct display *display);
 
+/* Puts the terminal back from any thread, for an end that comes at once. Nothing where there is no
+ * display. */
+void display_rescue(void);
+
 /* An empty canvas of the terminal's size. 0 or -ENOMEM. */
 int display_canvas(const struct display *display, struct canvas *ret);
 

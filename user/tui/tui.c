@@ -28,6 +28,8 @@ struct tui {
 static void tui_fini(struct tui *tui)
 {
 	display_leave(tui->display);
+	if (tui->opts->leaving)
+		tui->opts->leaving();
 	watcher_freep(&tui->watcher);
 	state_fini(&tui->state);
 }

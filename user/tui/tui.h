@@ -19,6 +19,7 @@ struct tui_options {
 	bool values;		     /* samples show values */
 	uint64_t duration_ns;	     /* 0: until the user quits */
 	const volatile bool *stop;   /* set by a signal */
+	void (*leaving)(void);	     /* the user waits no longer; NULL: nothing to do */
 };
 
 /*
