@@ -17,6 +17,12 @@
 #define TICK_MS 250
 /* malloc keeps memory for each arena, and threads that come and go leave theirs behind. */
 #define MALLOC_ARENAS 2
+/*
+ * From here on malloc maps a block of its own and gives it back at once, and so much it keeps at
+ * the end of an arena. Left alone both grow with the largest block that was ever freed, to 32 and
+ * 64 MiB (mallopt(3)), and of an arena that is not the first malloc_trim() leaves the end alone.
+ */
+#define MALLOC_KEPT (128 * 1024)
 
 struct daemon {
 	const struct daemon_options *options;
@@ -142,6 +148,14 @@ static void daemon_fini(struct daemon *d)
 		unlink(d->options->socket);
 }
 
+/* A census takes and frees some MiB each time: what is kept of that would be most of the RSS. */
+static void bound_malloc(void)
+{
+	mallopt(M_ARENA_MAX, MALLOC_ARENAS);
+	mallopt(M_MMAP_THRESHOLD, MALLOC_KEPT);
+	mallopt(M_TRIM_THRESHOLD, MALLOC_KEPT);
+}
+
 int daemon_run(const struct daemon_options *options, struct error *err)
 {
 	cleanup(daemon_fini) struct daemon d = { .options = options,
@@ -153,7 +167,7 @@ int daemon_run(const struct daemon_options *options, struct error *err)
 		r = rights_drop(options->user, err);
 	if (r)
 		return r;
-	mallopt(M_ARENA_MAX, MALLOC_ARENAS);
+	bound_malloc();
 	r = build(&d, err);
 	if (!r)
 		r = schedule(&d);

@@ -14,7 +14,7 @@
 
 #define SWEEP_INTERVAL (2 * NSEC_PER_SEC)
 #define PRESSURE_INTERVAL NSEC_PER_SEC
-#define TRIM_INTERVAL (30 * NSEC_PER_SEC)
+#define TRIM_INTERVAL (10 * NSEC_PER_SEC)
 /* A visit that takes longer hangs. */
 #define STUCK_AFTER (30 * NSEC_PER_SEC)
 /* Visits on request have a budget of their own for each process, as `top` has without a daemon. */
