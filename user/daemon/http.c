@@ -14,6 +14,8 @@
 /* Without a byte in either direction, and altogether. */
 #define SILENCE_MAX_S 10
 #define CONNECTION_LIMIT (60 * NSEC_PER_SEC)
+/* And where others wait for a place: a scrape of this machine takes some milliseconds. */
+#define CROWDED_LIMIT NSEC_PER_SEC
 #define HEADERS_MAX 8192
 
 struct connection {
@@ -123,14 +125,15 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
 
 void http_tick(struct http *http)
 {
-	uint64_t now = clock_monotonic();
+	uint64_t now = clock_monotonic(), limit;
 
 	reap(http);
+	limit = http->count == HTTP_CONNECTIONS_MAX ? CROWDED_LIMIT : CONNECTION_LIMIT;
 	for (size_t i = 0; i < http->count; i++) {
 		struct connection *c = &http->connections[i];
 
 		/* evhttp sees the end of the connection and frees it. */
-		if (now > c->since + CONNECTION_LIMIT)
+		if (now > c->since + limit)
 			shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
 	}
 }
