@@ -181,6 +181,8 @@ format:
 # Memory as a hostile target would have it: `make fuzz FUZZ_SECONDS=300` for longer.
 FUZZ_SECONDS ?= 30
 FUZZ_FLAGS   := -g -O1 -fno-sanitize-recover=undefined -std=gnu11 -fsanitize=address,undefined,fuzzer
+# ASan maps, poisons and unmaps each allocation of more than 128 KiB: half of the time of a small census.
+FUZZ_SIZES   := -DWINDOW_MAX=65536u -DNEGATIVES=1024 -DQUEUE_BATCH=64
 FUZZ_SRC     := $(wildcard tests/fuzz/*.c)
 FUZZ         := $(FUZZ_SRC:tests/fuzz/%.c=build-fuzz/%)
 FUZZED       := $(wildcard user/base/*.c user/target/*.c user/layout/*.c user/census/*.c user/attribute/*.c \
@@ -192,7 +194,7 @@ FUZZED_OBJ   := $(FUZZED:user/%.c=build-fuzz/obj/%.o)
 build-fuzz/obj/%.o: user/%.c | $O/version.h
 	$(call msg,FUZZ)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS)-no-link -MMD -MP -c -o $@ $<
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS)-no-link $(FUZZ_SIZES) -MMD -MP -c -o $@ $<
 
 # From an archive a target takes only what it needs: that of the ring is itself what else would need a kernel.
 build-fuzz/fuzzed.a: $(FUZZED_OBJ)
@@ -207,7 +209,7 @@ fuzz: deps
 	$(Q)tools/deps fuzz
 	$(Q)$(MAKE) -j2 $(FUZZ)
 	$(Q)for target in $(FUZZ); do mkdir -p $$target.corpus && \
-		$$target -max_total_time=$(FUZZ_SECONDS) -timeout=60 -rss_limit_mb=2048 -max_len=4096 -len_control=0 \
+		ASAN_OPTIONS=quarantine_size_mb=16 $$target -max_total_time=$(FUZZ_SECONDS) -timeout=60 -rss_limit_mb=2048 -max_len=4096 -len_control=0 \
 			-artifact_prefix=$$target. -print_final_stats=1 -verbosity=0 $$target.corpus \
 			$$(ls -d tests/fuzz/corpus/$$(basename $$target | sed s/^fuzz_//) 2>/dev/null) || exit 1; done
 

@@ -105,9 +105,9 @@ class Daemon:
     def wait_up(self, *pids):
         wait_for(lambda: all(self.processes().get(pid, {}).get("up") for pid in pids), what=f"{pids} to be up")
 
-    def get(self, path, **headers):
+    def get(self, path, timeout=20, **headers):
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
             return answer.read().decode()
 
     def metrics(self):

@@ -14,7 +14,9 @@
  * end. */
 #define BASES_MAX 256
 /* Addresses that turned out to be no types: a direct-mapped memory of the last ones. */
+#ifndef NEGATIVES /* the fuzzers have fewer */
 #define NEGATIVES 65536
+#endif
 #define HEAP_TYPE_SIZE_MAX 1024
 
 struct types {

@@ -6,7 +6,9 @@
 
 #include <errno.h>
 
+#ifndef QUEUE_BATCH /* the fuzzers have a smaller one */
 #define QUEUE_BATCH 1024
+#endif
 /* Flushed well before this; what a flush itself puts off may grow it to here and no further. */
 #define QUEUE_MAX (64 * QUEUE_BATCH)
 /* malloc's own bookkeeping in front of a chunk's contents (glibc malloc/malloc.c). */
