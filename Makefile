@@ -187,7 +187,7 @@ FUZZ_SRC     := $(wildcard tests/fuzz/*.c)
 FUZZ         := $(FUZZ_SRC:tests/fuzz/%.c=build-fuzz/%)
 FUZZED       := $(wildcard user/base/*.c user/target/*.c user/layout/*.c user/census/*.c user/attribute/*.c \
                 user/view/json*.c) user/daemon/protocol.c user/model/picture.c user/view/openmetrics.c \
-                user/view/rows.c $(patsubst %,user/model/%.c,tracer ledger flows fresh forked pace) \
+                user/view/rows.c $(patsubst %,user/model/%.c,tracer blocks spending ledger flows fresh forked pace) \
                 $(patsubst %,user/probe/%.c,ring records pools budget pulse)
 FUZZED_OBJ   := $(FUZZED:user/%.c=build-fuzz/obj/%.o)
 

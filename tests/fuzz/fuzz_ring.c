@@ -79,7 +79,12 @@ double cost_opening_ns(const struct cost *cost, const struct plan *plan)
 	return 1500;
 }
 
-uint64_t cost_turn_ns(const struct cost *cost, size_t sites)
+uint64_t cost_exit_ns(const struct cost *cost, size_t sites)
+{
+	return 500000;
+}
+
+double cost_turn_ns(const struct cost *cost, size_t sites)
 {
 	return 1000000;
 }
@@ -135,7 +140,7 @@ int session_attach(struct session *session, struct error *err)
 	abort();
 }
 
-void session_detach(struct session *session)
+uint64_t session_detach(struct session *session)
 {
 	abort();
 }
@@ -235,7 +240,7 @@ static void fill_heap(const struct layout *l)
 
 static void stroke(struct tracer *tracer, const uint8_t *in)
 {
-	struct tracer_drift drift;
+	struct blocks_drift drift;
 	struct tracer_stats stats;
 
 	switch (in[0] & 7) {
