@@ -15,12 +15,13 @@
 #include <unistd.h>
 
 #define TICK_MS 250
-/* malloc keeps memory for each arena, and threads that come and go leave theirs behind. */
-#define MALLOC_ARENAS 2
+/* Of any other malloc_trim() leaves the end alone (malloc/malloc.c, mtrim()): MiB of free memory.
+ */
+#define MALLOC_ARENAS 1
 /*
  * From here on malloc maps a block of its own and gives it back at once, and so much it keeps at
- * the end of an arena. Left alone both grow with the largest block that was ever freed, to 32 and
- * 64 MiB (mallopt(3)), and of an arena that is not the first malloc_trim() leaves the end alone.
+ * the end of the arena. Left alone both grow with the largest block that was ever freed, to 32 and
+ * 64 MiB (mallopt(3)).
  */
 #define MALLOC_KEPT (128 * 1024)
 
