@@ -11,13 +11,6 @@ struct addrset {
 	bool full;
 };
 
-/* Half of a small second-level cache. */
-#define CACHE_SLOTS (1u << 16)
-
-struct addrcache {
-	uint64_t slots[CACHE_SLOTS];
-};
-
 struct addrset *addrset_new(size_t max)
 {
 	struct addrset *set = calloc(1, sizeof(*set));
@@ -42,14 +35,9 @@ void addrset_free(struct addrset *set)
 	free(set);
 }
 
-static size_t addrset_hash(uint64_t addr)
-{
-	return (addr >> 4) * 0x9e3779b97f4a7c15ull >> 24;
-}
-
 static uint64_t *addrset_slot(uint64_t *slots, size_t room, uint64_t addr)
 {
-	size_t i = addrset_hash(addr) & (room - 1);
+	size_t i = (addr >> 4) * 0x9e3779b97f4a7c15ull >> 24 & (room - 1);
 
 	while (slots[i] && slots[i] != addr)
 		i = (i + 1) & (room - 1);
@@ -101,25 +89,4 @@ bool addrset_is_full(struct addrset *set)
 	full = set->full;
 	pthread_mutex_unlock(&set->lock);
 	return full;
-}
-
-struct addrcache *addrcache_new(void)
-{
-	return calloc(1, sizeof(struct addrcache));
-}
-
-void addrcache_free(struct addrcache *cache)
-{
-	free(cache);
-}
-
-bool addrcache_add(struct addrcache *cache, uint64_t addr)
-{
-	uint64_t *slot = &cache->slots[addrset_hash(addr) % CACHE_SLOTS];
-
-	/* What many point to is mostly there: it is not written again, so that threads can share
-	 * it. */
-	if (__atomic_load_n(slot, __ATOMIC_RELAXED) == addr)
-		return false;
-	return __atomic_exchange_n(slot, addr, __ATOMIC_RELAXED) != addr;
 }

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "attribute/addrcache.h"
 #include "attribute/addrset.h"
 #include "attribute/hooks.h"
 #include "attribute/samples.h"
