@@ -377,6 +377,7 @@ static void *tracer_main(void *arg)
 {
 	struct tracer *t = arg;
 
+	pthread_setname_np(pthread_self(), "events");
 	while (!__atomic_load_n(&t->stop, __ATOMIC_RELAXED)) {
 		struct timespec nap = {};
 
