@@ -30,15 +30,14 @@ static void write_summary(struct page *page, const struct picture_type *type)
 	char objects[CELLS_MAX], bytes[CELLS_MAX], size[CELLS_MAX], delta[CELLS_MAX],
 		count[CELLS_MAX];
 	double growth = state_growth(page->state, type);
-	char address[32], text[512];
 
 	page_heading(page, "%s", type->name ? type->name : "?");
-	snprintf(address, sizeof(address), " at 0x%llx", (unsigned long long)type->address);
-	snprintf(text, sizeof(text), "%s objects, %s in use (getsizeof: %s); %s type%s",
-		 cells_count(objects, type->inuse_objects), cells_size(bytes, type->inuse_bytes),
-		 cells_size(size, type->sizeof_bytes), type->heap ? "heap" : "static",
-		 type->address ? address : "");
-	page_text(page, 0, text);
+	page_line(page, CANVAS_PLAIN, "%s objects, %s in use (getsizeof: %s)",
+		  cells_count(objects, type->inuse_objects), cells_size(bytes, type->inuse_bytes),
+		  cells_size(size, type->sizeof_bytes));
+	if (type->address)
+		page_line(page, CANVAS_PLAIN, "%s type at 0x%llx", type->heap ? "heap" : "static",
+			  (unsigned long long)type->address);
 	page_line(page, CANVAS_PLAIN, "since the baseline: %s, %s objects",
 		  cells_size_delta(delta, type->delta_bytes),
 		  cells_count_delta(count, type->delta_objects));
