@@ -142,6 +142,9 @@ static bool is_starting(const struct tui *tui, const struct watcher_status *stat
 
 	if (status->phase != WATCHER_RUNNING)
 		return status->phase == WATCHER_STARTING;
+	/* A daemon's events are as they are: nothing starts here. */
+	if (tui->state.no_samples && pic && !pic->members_count)
+		return false;
 	return tui->opts->watcher.events && !error_is_set(&status->events) && pic &&
 	       pic->events.mode && streq(pic->events.mode, "off");
 }
