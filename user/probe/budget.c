@@ -169,7 +169,7 @@ enum budget_action budget_step(struct budget *budget, const struct budget_readin
 		return BUDGET_WAIT;
 	}
 	/* Not at the first drop: a window costs its turns, so wait for one that is worth them. */
-	enough = MIN(3 * (reserve + budget_turn_cost(b)) + WINDOW_LEAST_NS, b->capacity_ns * 0.95);
+	enough = MIN(2 * (reserve + budget_turn_cost(b)) + WINDOW_LEAST_NS, b->capacity_ns * 0.95);
 	if (room >= enough) {
 		*next_ns = STEP_LEAST_NS;
 		return BUDGET_OPEN;
