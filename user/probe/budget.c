@@ -70,7 +70,7 @@ int budget_init(struct budget *budget, const struct budget_config *config,
 	b.config.cores = MAX(config->cores, 1);
 	for (size_t i = 1; i <= CREDIT_SLOTS; i++)
 		b.earned[(b.slot + i) % BUDGET_SLOTS] =
-			budget_earned(SLOT_NS, SLOT_NS * config->ran, 1);
+			budget_earned((double)SLOT_NS, (double)SLOT_NS * config->ran, 1);
 	budget_shape(&b);
 	b.tokens_ns = b.capacity_ns;
 	*budget = b;
