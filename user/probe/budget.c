@@ -58,6 +58,7 @@ static void budget_shape(struct budget *b)
 int budget_init(struct budget *budget, const struct budget_config *config,
 		const struct budget_reading *reading)
 {
+	const uint64_t slot_ns = SLOT_NS;
 	struct budget b = { .config = *config,
 			    .load = MIN(LOAD_UNKNOWN, 0.02 + LOAD_PER_RAN * config->ran),
 			    .last = *reading,
@@ -70,7 +71,7 @@ int budget_init(struct budget *budget, const struct budget_config *config,
 	b.config.cores = MAX(config->cores, 1);
 	for (size_t i = 1; i <= CREDIT_SLOTS; i++)
 		b.earned[(b.slot + i) % BUDGET_SLOTS] =
-			budget_earned((double)SLOT_NS, (double)SLOT_NS * config->ran, 1);
+			budget_earned((double)slot_ns, (double)slot_ns * config->ran, 1);
 	budget_shape(&b);
 	b.tokens_ns = b.capacity_ns;
 	*budget = b;
