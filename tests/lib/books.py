@@ -48,8 +48,8 @@ def in_python_allocator(snapshot):
     """Bytes in use that lie in pymalloc or mimalloc, by the rows; None where what malloc holds is not known."""
     memory = snapshot["memory"]
     assert memory["python_inuse_bytes"] == sum(row["inuse_bytes"] for row in snapshot["types"])
-    if memory["malloc"]["name"] is None:
-        assert not any(memory["malloc"].values()) and not any(memory["resident"].values())
+    if memory["malloc"]["heap_bytes"] is None:
+        assert memory["malloc"]["heap_bytes"] is None and memory["resident"]["native_live_bytes"] is None
         assert memory["other_bytes"] > 0
         return None
     return memory["python_inuse_bytes"] - memory["malloc"]["python_bytes"] + snapshot["unattributed"]["bytes"]
@@ -78,7 +78,7 @@ def check_mimalloc(snapshot):
 
 def check_malloc(snapshot):
     malloc = snapshot["memory"]["malloc"]
-    if malloc["name"] is None:
+    if malloc["heap_bytes"] is None:
         return
     assert malloc["heap_bytes"] == malloc["python_bytes"] + malloc["other_bytes"] + malloc["free_bytes"]
     assert min(malloc["python_bytes"], malloc["other_bytes"], malloc["free_bytes"]) >= 0

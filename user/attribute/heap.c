@@ -8,6 +8,7 @@
 #include "attribute/worker.h"
 #include "base/clock.h"
 #include "base/util.h"
+#include "census/malloc_name.h"
 
 #include <errno.h>
 
@@ -518,6 +519,7 @@ static int taking_run(struct taking *t, struct heap *heap)
 		return r;
 	heap->interrupted = r < 0;
 	heap->has_glibc = t->census.glibc.present;
+	heap->malloc_name = heap->has_glibc ? "glibc" : malloc_name_find(t->request->maps);
 	heap->has_mimalloc = t->request->layout->obmalloc == LAYOUT_OBMALLOC_MIMALLOC;
 	heap->incomplete = t->census.mimalloc.incomplete;
 	heap->has_resident = t->request->smaps &&

@@ -63,8 +63,9 @@ struct heap {
 	uint64_t torn_structures; /* that made no sense and were left out */
 	bool interrupted;	  /* ended before it was complete: by *stop, or with the target */
 	bool has_glibc;
-	bool has_mimalloc; /* instead of pymalloc: books.mimalloc */
-	bool incomplete;   /* what threads that ended left behind could not be looked up */
+	const char *malloc_name; /* "glibc" only where that is walked; NULL: unknown. Static */
+	bool has_mimalloc;	 /* instead of pymalloc: books.mimalloc */
+	bool incomplete;	 /* what threads that ended left behind could not be looked up */
 	bool has_resident;
 	struct resident resident;
 	uint64_t duration_ns;

@@ -171,9 +171,13 @@ static int compose_books(struct picture *pic, const struct heap *heap)
 		compose_mimalloc(pic, heap);
 	else
 		compose_pymalloc(pic, heap);
+	if (heap->malloc_name) {
+		pic->memory.malloc_name = strdup(heap->malloc_name);
+		if (!pic->memory.malloc_name)
+			return -ENOMEM;
+	}
 	if (!heap->has_glibc)
 		return 0;
-	pic->memory.malloc_name = strdup("glibc");
 	/* Buffers that came after malloc's heaps were walked are bytes by which those have grown.
 	 */
 	pic->memory.malloc_heap_bytes =
@@ -183,7 +187,7 @@ static int compose_books(struct picture *pic, const struct heap *heap)
 	pic->memory.malloc_other_bytes = pic->memory.malloc_heap_bytes -
 					 pic->memory.malloc_free_bytes -
 					 pic->memory.malloc_python_bytes;
-	return pic->memory.malloc_name ? 0 : -ENOMEM;
+	return 0;
 }
 
 int compose_heap(struct picture *pic, const struct heap *heap, uint32_t alignment)
@@ -257,6 +261,8 @@ static void compose_resident(struct picture *pic, const struct heap *heap)
 		share(arenas_live, r->arena_share) + share(python_live, r->malloc_share);
 	pic->memory.resident_python_free_bytes =
 		share(r->arena_bytes, r->arena_share) - share(arenas_live, r->arena_share);
+	if (!heap->has_glibc)
+		return; /* what of the other mappings is malloc's cannot be told */
 	pic->memory.resident_native_live_bytes =
 		share(live, r->malloc_share) - share(python_live, r->malloc_share);
 	pic->memory.resident_malloc_free_bytes =
@@ -303,9 +309,6 @@ int compose_memory(struct picture *pic, const struct heap *heap)
 	pic->memory.mapped_file_bytes = (int64_t)r->file_bytes;
 	pic->memory.stack_bytes = (int64_t)r->stack_bytes;
 	pic->memory.other_bytes = (int64_t)r->other_bytes;
-	if (!heap->has_glibc)
-		return 0; /* what is malloc's and what is not cannot be told: only the sum is known
-			   */
 	compose_resident(pic, heap);
 	return verdict_add(pic);
 }

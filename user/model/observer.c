@@ -308,12 +308,10 @@ static int observer_note_malloc(const struct observer *obs, struct picture *pic,
 {
 	if (heap->has_glibc || heap->has_mimalloc)
 		return 0;
-	if (observer_uses_malloc(obs))
-		return picture_add_partial(
-			pic, "objects come from malloc here, and that is not glibc's: none of them "
-			     "can be seen");
-	return picture_add_partial(pic, "objects over 512 bytes are not seen: they come from a "
-					"malloc that is not glibc's");
+	return picture_add_partial(pic,
+				   "objects %s are not seen: they come from %s, not glibc's malloc",
+				   observer_uses_malloc(obs) ? "of all sizes" : "over 512 bytes",
+				   heap->malloc_name ? heap->malloc_name : "another allocator");
 }
 
 /* Reasons to call the picture partial, where there are any. */

@@ -74,6 +74,10 @@ static void say_part(const struct picture *pic, int64_t bytes, const char *natur
 	"free but held by malloc: no leak; malloc_trim(0) or fewer threads' arenas "               \
 	"(MALLOC_ARENA_MAX) would give them back"
 #define NATURE_MAPPED "mapped files, stacks and other mappings, not the heap"
+/* Where malloc cannot be walked. */
+#define NATURE_UNWALKED                                                                            \
+	"mappings outside of pymalloc's arenas: files, stacks, and what malloc holds, which is "   \
+	"not glibc's and so is not told apart"
 
 static int64_t known(int64_t bytes)
 {
@@ -101,6 +105,7 @@ static void add_shared(const struct picture *pic, char *text)
 
 int verdict_add(struct picture *pic)
 {
+	bool walked = pic->memory.resident_native_live_bytes != PICTURE_UNKNOWN;
 	const struct {
 		const char *kind;
 		int64_t bytes;
@@ -115,7 +120,7 @@ int verdict_add(struct picture *pic)
 		{ "mappings",
 		  known(pic->memory.mapped_file_bytes) + known(pic->memory.stack_bytes) +
 			  known(pic->memory.other_bytes),
-		  NULL, NATURE_MAPPED },
+		  NULL, walked ? NATURE_MAPPED : NATURE_UNWALKED },
 	};
 	char text[TEXT_MAX];
 	size_t largest = 0;

@@ -181,7 +181,9 @@ static int write_header(const struct page *page)
 /* Where malloc is not one that we can read, all that it holds is here. */
 static const char *other_note(const struct picture *pic)
 {
-	return pic->memory.malloc_name ? "" : "with what malloc holds: it is not glibc's";
+	return pic->memory.malloc_heap_bytes != PICTURE_UNKNOWN
+		       ? ""
+		       : "with what malloc holds: it is not glibc's";
 }
 
 static int write_memory(const struct page *page)
