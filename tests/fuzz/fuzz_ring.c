@@ -64,6 +64,11 @@ int cost_measure(enum session_link link, struct cost *ret, struct error *err)
 	return 0;
 }
 
+const char *session_refusal(const struct session *session, size_t index)
+{
+	return NULL;
+}
+
 int cost_check_seccomp(const struct process *proc, enum session_link link, struct error *err)
 {
 	return 0;

@@ -172,7 +172,7 @@ def test_dumb_terminal_gets_tables(pymemtop, can_attach, steady):
 
 def test_hostile_names(pymemtop, can_attach, release):
     with Target(release, HOSTILE) as target:
-        with view(pymemtop, target, "--filter", "hostile", "--values", width=80, height=24) as terminal:
+        with view(pymemtop, target, "--filter", "hostile", "--values", width=80, height=32) as terminal:
             terminal.wait("?[2J")
             rows = terminal.screen()
             # Nothing moved: every row has its mark at the column of its title.

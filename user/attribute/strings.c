@@ -20,6 +20,7 @@ struct slot {
 
 struct strings {
 	struct slot *slots;
+	uint8_t *buf; /* for what is read */
 	size_t count;
 	uint64_t mask; /* contents whose hash has any of these bits are left out, unless they are
 			  many */
@@ -33,8 +34,9 @@ struct strings *strings_new(void)
 	if (!strings)
 		return NULL;
 	strings->slots = calloc(SLOTS, sizeof(*strings->slots));
-	if (!strings->slots) {
-		free(strings);
+	strings->buf = malloc(READ_BYTES);
+	if (!strings->slots || !strings->buf) {
+		strings_free(strings);
 		return NULL;
 	}
 	return strings;
@@ -43,6 +45,7 @@ struct strings *strings_new(void)
 void strings_free(struct strings *strings)
 {
 	free(strings->slots);
+	free(strings->buf);
 	free(strings);
 }
 
@@ -65,9 +68,8 @@ static uint64_t hash_more(uint64_t h, const uint8_t *data, size_t len)
 }
 
 /* 0: some of it could not be read. */
-static uint64_t hash_text(const struct strings_text *text, struct memory *mem)
+static uint64_t hash_text(const struct strings_text *text, struct memory *mem, uint8_t *buf)
 {
-	static __thread uint8_t buf[READ_BYTES];
 	uint64_t h = mix(text->len + 0x9e3779b97f4a7c15ull);
 
 	if (text->len <= text->have)
@@ -134,7 +136,9 @@ static void add_slot(struct strings *strings, const struct slot *add)
 
 void strings_add(struct strings *strings, struct memory *mem, const struct strings_text *text)
 {
-	struct slot add = { .hash = hash_text(text, mem), .addr = text->addr, .count = 1 };
+	struct slot add = { .hash = hash_text(text, mem, strings->buf),
+			    .addr = text->addr,
+			    .count = 1 };
 
 	add.size = (uint32_t)MIN(text->size, (uint64_t)UINT32_MAX);
 	if (add.hash)

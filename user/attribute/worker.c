@@ -18,6 +18,13 @@
 /* The largest block that is believed to lie in a mapping made since the mappings were read. */
 #define NEW_MAPPING_MAX (64 * GiB)
 
+/* A batch under way. */
+struct worker_scratch {
+	struct fetch batch[QUEUE_BATCH];
+	struct memory_piece pieces[QUEUE_BATCH];
+	uint8_t data[QUEUE_BATCH][FETCH_MAX];
+};
+
 /* Type objects are static data or too large for pymalloc: in no pool of it, and somewhere that is
  * mapped. */
 static bool worker_may_be_type(const void *ctx, uint64_t addr)
@@ -52,7 +59,8 @@ int worker_init(struct worker *worker, struct attribution *shared, struct census
 	for (uint32_t i = 1; i < ARRAY_SIZE(worker->ratios); i++)
 		worker->ratios[i] = UINT32_MAX / (i * POOLMAP_GRAIN) + 1;
 	worker->queue = calloc(worker->queue_room, sizeof(*worker->queue));
-	if (!worker->queue)
+	worker->scratch = malloc(sizeof(*worker->scratch));
+	if (!worker->queue || !worker->scratch)
 		return -ENOMEM;
 	r = memory_clone(mem, &worker->mem);
 	if (!r)
@@ -67,6 +75,7 @@ int worker_init(struct worker *worker, struct attribution *shared, struct census
 void worker_fini(struct worker *worker)
 {
 	free(worker->queue);
+	free(worker->scratch);
 	strings_freep(&worker->strings);
 	types_freep(&worker->types);
 	memory_freep(&worker->mem);
@@ -199,8 +208,8 @@ void worker_fetch(struct worker *worker, const struct fetch *fetch)
 
 static void worker_run_batch(struct worker *worker, const struct fetch *batch, size_t count)
 {
-	static __thread uint8_t data[QUEUE_BATCH][FETCH_MAX];
-	static __thread struct memory_piece pieces[QUEUE_BATCH];
+	uint8_t(*data)[FETCH_MAX] = worker->scratch->data;
+	struct memory_piece *pieces = worker->scratch->pieces;
 
 	for (size_t i = 0; i < count; i++)
 		pieces[i] = (struct memory_piece){ batch[i].addr, data[i], batch[i].len, 0 };
@@ -216,7 +225,7 @@ static void worker_run_batch(struct worker *worker, const struct fetch *batch, s
 
 void worker_flush(struct worker *worker)
 {
-	static __thread struct fetch batch[QUEUE_BATCH];
+	struct fetch *batch = worker->scratch->batch;
 
 	worker->flushing = true;
 	while (worker->queue_count) {
@@ -303,6 +312,18 @@ static void worker_charge_pool(struct worker *worker, const struct charge *charg
 	worker_book(worker, charge, size, false);
 }
 
+/* What has no hooks may be the first of its mapping, with nothing in front of it to look at. */
+static void worker_stay_mapped(const struct worker *worker, struct fetch *f, uint64_t addr)
+{
+	const struct mapping *map = maps_find(worker->shared->maps, addr);
+
+	if (!map || f->addr >= map->start || addr - CHUNK_HEADER < map->start ||
+	    maps_find(worker->shared->maps, map->start - 1))
+		return;
+	f->addr = map->start;
+	f->len = (uint16_t)(addr - map->start);
+}
+
 static __attribute__((noinline)) void worker_charge_chunk(struct worker *worker,
 							  const struct charge *charge,
 							  uint64_t addr, uint64_t expected)
@@ -318,6 +339,7 @@ static __attribute__((noinline)) void worker_charge_chunk(struct worker *worker,
 
 	if (addr % 8 || addr < 0x10000 || addr >> 47)
 		return;
+	worker_stay_mapped(worker, &f, addr);
 	/* A chunk goes on for one word past its contents' end, but begins two before. */
 	f.b = worker_heap_room(worker, addr);
 	if (!f.b)

@@ -109,6 +109,8 @@ struct shared_header {
 
 #define SHARED_HEADERS 256
 
+struct worker_scratch;
+
 struct worker {
 	struct attribution *shared;
 	const struct layout *layout;
@@ -128,6 +130,7 @@ struct worker {
 
 	struct shared_header shared_headers[SHARED_HEADERS]; /* direct-mapped, filled by dicts.c */
 	struct fetch *queue;
+	struct worker_scratch *scratch;
 	size_t queue_count, queue_room;
 	bool flushing;
 

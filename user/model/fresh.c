@@ -29,6 +29,9 @@ struct fresh {
 	struct types *types;
 	struct fresh_block *queue; /* a ring, a power of two */
 	size_t room, head, count;
+	/* A batch under way. */
+	uint8_t data[BATCH][HOOKED_BYTES];
+	struct memory_piece pieces[BATCH];
 };
 
 static bool fresh_may_be_type(const void *ctx, uint64_t addr)
@@ -130,8 +133,8 @@ static const uint8_t *content(const struct fresh *fresh, const uint8_t *data)
 static ssize_t fresh_resolve_batch(struct fresh *fresh, const uint64_t *addrs, size_t count,
 				   fresh_typed_fn *typed, void *ctx)
 {
-	static __thread uint8_t data[BATCH][HOOKED_BYTES];
-	static __thread struct memory_piece pieces[BATCH];
+	uint8_t(*data)[HOOKED_BYTES] = fresh->data;
+	struct memory_piece *pieces = fresh->pieces;
 	size_t bytes = fresh->hooked ? HOOKED_BYTES : HEAD_BYTES;
 	ssize_t r;
 
