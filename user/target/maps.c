@@ -8,6 +8,7 @@
 
 #define MAPPINGS_MAX 1000000u
 /* A line is about 100 bytes; a path may take 4096 and four times that when escaped. */
+#define READ_TRIES 8
 #define MAPS_TEXT_MAX (512 * MiB)
 
 static const char deleted_suffix[] = " (deleted)";
@@ -239,7 +240,7 @@ int maps_parse(const char *text, size_t len, struct maps **ret)
 	return 0;
 }
 
-int maps_read(const struct process *proc, struct maps **ret)
+static int maps_read_once(const struct process *proc, struct maps **ret)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len;
@@ -251,6 +252,20 @@ int maps_read(const struct process *proc, struct maps **ret)
 	if (len == 0)
 		return -ESRCH;
 	return maps_parse(text, len, ret);
+}
+
+/*
+ * The kernel lets go of the address space between one page of text and the next
+ * (fs/proc/task_mmu.c, m_start): a mapping that was printed and has grown since may come again,
+ * over itself.
+ */
+int maps_read(const struct process *proc, struct maps **ret)
+{
+	int r = -EINVAL;
+
+	for (int i = 0; i < READ_TRIES && r == -EINVAL; i++)
+		r = maps_read_once(proc, ret);
+	return r;
 }
 
 const struct mapping *maps_find(const struct maps *maps, uint64_t addr)
