@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Fixtures for every Python test: the program, the interpreters of this machine, targets, capabilities."""
 
-import collections
 import json
 import os
 import pathlib
@@ -10,23 +9,19 @@ import subprocess
 
 import capability
 import interpreters
+import limits
+import matrix
 import pytest
+from matrix import Matrix
 from target import Target
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-OUTCOMES = "passed", "failed", "skipped"
-
 # A run in the background or under nohup comes with them ignored, and what it starts would ignore them too.
 for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, signal.SIG_DFL)
 
-# What the matrix at the end of a run says of each interpreter, and which tests say it.
-EXACT = {"test_census.py": "census", "test_layouts.py": "layouts", "test_dict_layouts.py": "layouts"}
-
-matrix = collections.defaultdict(collections.Counter)
-exact = collections.defaultdict(lambda: collections.defaultdict(set))
-measured = {}
+seen = Matrix()
 
 
 def pytest_addoption(parser):
@@ -105,40 +100,36 @@ def start_target():
 
 
 @pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_setup(item):
+    with limits.limit(item, "set-up"):
+        yield
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    with limits.limit(item, "call"):
+        yield
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item):
+    with limits.limit(item, "tear-down"):
+        yield
+
+
+@pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    report = (yield).get_result()
-    parameters = getattr(getattr(item, "callspec", None), "params", {})
-    # Teardown counts only when it breaks; setup when it does anything but pass.
-    if "interpreter" in parameters and (report.when == "call" or report.outcome != "passed"):
-        interpreter = parameters["interpreter"]
-        matrix[interpreter][report.outcome] += 1
-        if item.path.name in EXACT:
-            exact[interpreter][EXACT[item.path.name]].add(report.outcome)
-        for name, value in report.user_properties:
-            if name == "events coverage":
-                measured[interpreter] = value
-
-
-def verdict(outcomes):
-    if "failed" in outcomes:
-        return "WRONG"
-    if "passed" not in outcomes:
-        return "-"
-    return "partly" if "skipped" in outcomes else "exact"
+    seen.add(item, (yield).get_result())
 
 
 def pytest_terminal_summary(terminalreporter):
+    """Of a run in several processes (tests/run.py) all together, at its end."""
+    directory = os.environ.get("PYMEMTOP_MATRIX")
+    if directory:
+        seen.save(directory)
+        return
     terminalreporter.section("interpreters")
-    for interpreter in interpreters.discover():
-        counts = matrix[interpreter]
-        text = ", ".join(f"{counts[o]} {o}" for o in OUTCOMES) if counts else "not run"
-        terminalreporter.write_line(
-            f"{interpreter.id:24} {text:36} census {verdict(exact[interpreter]['census']):6} "
-            f"layouts {verdict(exact[interpreter]['layouts']):6} events {measured.get(interpreter, '-'):8} {interpreter.path}"
-        )
-    for what, reason in (
-        ("BPF", capability.why_no_bpf()),
-        ("reading another process", capability.why_no_attach()),
-    ):
-        if reason:
-            terminalreporter.write_line(f"!! NOT TESTED: {what}: {reason}", red=True, bold=True)
+    for line in seen.lines():
+        terminalreporter.write_line(line)
+    for line in matrix.not_tested():
+        terminalreporter.write_line(line, red=True, bold=True)

@@ -55,6 +55,14 @@ def test_counts(tmp_path, tests, expected):
     assert count(tmp_path, *tests) == expected
 
 
+def test_program_that_hangs_fails_and_what_it_said_is_kept(tmp_path):
+    program = tmp_path / "hangs"
+    program.write_text("#!/bin/sh\necho said\nsleep 1000\n")
+    program.chmod(0o755)
+    result, output = load_runner().run_unit_program(program, seconds=1)
+    assert result.failed == 1 and output.startswith("said") and "no end after 1 s" in output
+
+
 def test_program_that_is_not_there_fails():
     result, _ = load_runner().run_unit_program(ROOT / "no-such-program")
     assert result.failed == 1

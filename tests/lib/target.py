@@ -7,6 +7,10 @@ import subprocess
 import time
 
 
+# The dead go at once, unless the kernel holds them (state D).
+STOP_SECONDS = 30
+
+
 class TargetError(AssertionError):
     pass
 
@@ -78,9 +82,13 @@ class Target:
     def stop(self):
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise TargetError(f"target {self.pid} cannot be ended: it waits in the kernel") from None
+        finally:
+            self.process.stdin.close()
+            self.process.stdout.close()
 
     def __enter__(self):
         return self

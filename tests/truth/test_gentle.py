@@ -139,6 +139,7 @@ def longest_gap(target, command):
     return float(target.ask("tell"))
 
 
+@pytest.mark.alone
 def test_a_ticker_does_not_stall(pymemtop):
     """A census that stopped its target would do so in every round; what the machine does, it does in some."""
     for interpreter in few:
@@ -149,6 +150,7 @@ def test_a_ticker_does_not_stall(pymemtop):
         assert watched <= max(3 * alone, STALL_MS), f"{interpreter.id}: {watched} ms, {alone} ms without"
 
 
+@pytest.mark.alone
 def test_a_census_of_500_mb_costs_the_target_next_to_nothing(pymemtop):
     """
     CPU time of the same work with a census of it in the middle, and with a census of its twin, which loads the
