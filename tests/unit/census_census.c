@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "unit.h"
 
+#include "base/clock.h"
+#include "base/util.h"
 #include "census/census.h"
 #include "fake.h"
 
 #include <errno.h>
+#include <sched.h>
 
 #define DATA 0x10000000ull
 #define USEDPOOLS (DATA + 0x1000)
@@ -208,6 +211,36 @@ static void it_can_be_stopped(void **state)
 	assert_int_equal(sum().done, 2);
 }
 
+static void compute(struct census_visitor *visitor, const struct pool *pool)
+{
+	uint64_t end = clock_read(CLOCK_THREAD_CPUTIME_ID) + 10 * NSEC_PER_MSEC;
+
+	on_pool(visitor, pool);
+	while (clock_read(CLOCK_THREAD_CPUTIME_ID) < end)
+		;
+}
+
+/* Both on one core, so that the helper has to wait during its first arena: it takes no other. */
+static void a_helper_gets_out_of_the_way(void **state)
+{
+	cpu_set_t before, one;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	CPU_ZERO(&one);
+	for (int i = 0; i < CPU_SETSIZE && !CPU_COUNT(&one); i++)
+		if (CPU_ISSET(i, &before))
+			CPU_SET(i, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	visitors[0].pool = visitors[1].pool = compute;
+	prepare(&root);
+	assert_int_equal(census_walk(&census, fake.mem, visitors, 2, NULL), 0);
+	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+	assert_true(counts[1].pools <= POOLS - 1);
+	assert_int_equal(sum().pools, ARENAS_COUNT * (POOLS - 1));
+	assert_int_equal(sum().done, 2);
+	assert_balance();
+}
+
 static void what_cannot_be_read_fails_whole(void **state)
 {
 	struct arenas_root wild = root;
@@ -228,6 +261,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bad_arenas_are_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_pymalloc_malloc_is_walked, setup, teardown),
 		cmocka_unit_test_setup_teardown(it_can_be_stopped, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_helper_gets_out_of_the_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_read_fails_whole, setup, teardown),
 	};
 

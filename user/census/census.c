@@ -7,12 +7,25 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
+#include <sys/resource.h>
 
 /* Half of a small second-level cache. */
 #define SLICE_BYTES (1024u << 10)
 /* How often a pool that contradicts itself is read again. Each reading takes about 2 us. */
 #define POOL_RETRIES 8
+/*
+ * A core that a helper has to itself lets it wait less, and one that it shares lets it wait longer:
+ * for a slice of 0.7 ms times a logarithm of the number of cores (kernel/sched/fair.c,
+ * sysctl_sched_base_slice and get_update_sysctl_factor).
+ */
+#define HELPER_WAIT_MAX_NS NSEC_PER_MSEC
+
+/* How a thread got on: what it used, what passed meanwhile, and how often its core was taken from
+ * it. */
+struct census_pace {
+	uint64_t cpu_ns, wall_ns;
+	long taken;
+};
 
 struct census_thread {
 	struct census *census;
@@ -22,9 +35,10 @@ struct census_thread {
 	struct memory *mem;
 	struct census_books books;
 	uint8_t *buf;
-	size_t torn_pages; /* of mimalloc */
-	bool helper;
+	size_t torn_pages;	 /* of mimalloc */
+	struct census_pace pace; /* of a helper, when it was last looked at */
 	int result;
+	bool helper;
 };
 
 static int census_map_pools(struct census *census)
@@ -234,12 +248,35 @@ static int census_do_item(struct census_thread *t, size_t i)
 	return i < census->mimalloc.count ? census_walk_page(t, &census->mimalloc.pages[i]) : 1;
 }
 
+/*
+ * A helper takes only what nobody else wants: it must not push the target off its core. Where it
+ * had to wait for its own, to begin with or since it was last asked, somebody else wants it. No
+ * scheduling class does that as well: under SCHED_IDLE, beside two programs that compute, it stood
+ * for a quarter of a second and more with the lock of the target's address space, which
+ * process_vm_readv() holds while it looks up pages (mm/process_vm_access.c), and the target with it
+ * as soon as it mapped memory.
+ */
+static bool census_is_in_the_way(struct census_thread *t)
+{
+	struct census_pace was = t->pace;
+	struct rusage usage = {};
+
+	(void)getrusage(RUSAGE_THREAD, &usage);
+	t->pace = (struct census_pace){
+		.cpu_ns = clock_read(CLOCK_THREAD_CPUTIME_ID),
+		.wall_ns = clock_monotonic(),
+		.taken = usage.ru_nivcsw,
+	};
+	return t->pace.taken != was.taken &&
+	       t->pace.wall_ns - was.wall_ns > t->pace.cpu_ns - was.cpu_ns + HELPER_WAIT_MAX_NS;
+}
+
 static void *census_thread_main(void *arg)
 {
 	struct census_thread *t = arg;
 	int r = 0;
 
-	while (!r) {
+	while (!r && !(t->helper && census_is_in_the_way(t))) {
 		if (t->stop && *t->stop)
 			r = -EINTR;
 		else
@@ -297,36 +334,22 @@ static void census_thread_fini(struct census_thread *t)
 	t->visitor->mem = NULL;
 }
 
-/*
- * A helper only takes what nobody else wants: it must not push the target off its core. Under
- * SCHED_IDLE it weighs 3 next to 1024, and whoever wakes up takes its place at once
- * (kernel/sched/sched.h, WEIGHT_IDLEPRIO; fair.c, check_preempt_wakeup_fair). The first thread
- * keeps its share, so that a census of a busy target on a busy machine ends.
- */
-static void *census_helper_main(void *arg)
-{
-	(void)pthread_setschedparam(pthread_self(), SCHED_IDLE, &(struct sched_param){});
-	return census_thread_main(arg);
-}
-
 /* Starts the helpers, does a share of the work, waits. */
 static void census_run_threads(struct census_thread *threads, size_t count)
 {
 	pthread_t ids[CENSUS_THREADS_MAX];
 	bool started[CENSUS_THREADS_MAX] = {};
 
-	for (size_t i = 1; i < count; i++)
-		started[i] = !pthread_create(&ids[i], NULL, census_helper_main, &threads[i]);
+	for (size_t i = 1; i < count; i++) {
+		threads[i].pace = (struct census_pace){ .wall_ns = clock_monotonic(), .taken = -1 };
+		started[i] = !pthread_create(&ids[i], NULL, census_thread_main, &threads[i]);
+	}
 	census_thread_main(&threads[0]);
 	for (size_t i = 1; i < count; i++) {
-		if (started[i]) {
-			/* Somebody waits for its last item now. Without CAP_SYS_NICE it comes when
-			 * it comes. */
-			(void)pthread_setschedparam(ids[i], SCHED_OTHER, &(struct sched_param){});
+		if (started[i])
 			pthread_join(ids[i], NULL);
-		} else {
+		else
 			threads[i].visitor->done(threads[i].visitor);
-		}
 	}
 }
 
