@@ -4,8 +4,13 @@
  * census only those that were allocated in the window that is open.
  *
  * Around a census: from blocks_begin() on, every block that an event touches is remembered; then
- * the census goes into the truth with blocks_found(); blocks_end() brings it to the moment of the
- * call, compares it with the ledger, if that was whole, and makes it the ledger. Private to model/.
+ * the census goes into the truth with blocks_found(); blocks_freeze() is the moment that it is
+ * brought to; blocks_merge() does so, and compares it with the ledger, if that was whole;
+ * blocks_end() makes it the ledger. Private to model/.
+ *
+ * Merging takes a second for some ten million blocks, in which the ring would run full. So events
+ * go on meanwhile: what they say after blocks_freeze() is kept apart, and until blocks_end() the
+ * rest is only read. blocks_merge() is the one function here that needs no lock.
  */
 #pragma once
 
@@ -18,7 +23,10 @@ struct blocks {
 	struct ledger *live;
 	struct ledger *touched; /* during a census: last word of the events; size 0: freed */
 	struct ledger *truth;	/* during a census */
-	bool whole;		/* live is a census and all events since */
+	struct ledger *later;	/* from _freeze to _end: last word of the events on top of live */
+	struct ledger_drift drift; /* from _merge to _end */
+	bool whole;		   /* live is a census and all events since */
+	bool had;		   /* whole, at _freeze */
 	uint64_t start_ns;
 	uint64_t known_since_ns; /* no allocation since then was missed; 0: no such time */
 };
@@ -33,14 +41,26 @@ static inline uint32_t blocks_untyped(const struct blocks *blocks, uint64_t time
 	return ledger_untyped(time_ns - blocks->start_ns);
 }
 
-/* The last word of the events on @addr: a block of @size bytes, 0 where it was freed. 0 or -ENOMEM.
- */
-int blocks_touch(struct blocks *blocks, uint64_t addr, uint64_t size);
+/* Events: a block of @size bytes is at @addr from now on. 0 or -ENOMEM. */
+int blocks_put(struct blocks *blocks, uint64_t addr, uint64_t size, uint32_t note);
+/* None is there from now on. *ret is what was there; its addr is 0 where that is not known. 0 or
+ * -ENOMEM. */
+int blocks_take(struct blocks *blocks, uint64_t addr, struct ledger_block *ret);
+/* False where there is none. */
+bool blocks_find(const struct blocks *blocks, uint64_t addr, struct ledger_block *ret);
+/* Its type is known: LEDGER_UNTYPED goes. 0 or -ENOMEM. */
+int blocks_typed(struct blocks *blocks, const struct ledger_block *block);
+/* Forgets all; not during a census. */
+void blocks_clear(struct blocks *blocks);
 
 /* 0 or -ENOMEM. */
 int blocks_begin(struct blocks *blocks);
 /* @sure: surely a block of Python's. */
 void blocks_found(struct blocks *blocks, uint64_t addr, uint64_t size, bool sure);
+/* 0 or -ENOMEM: blocks_abort() is what is left. */
+int blocks_freeze(struct blocks *blocks);
+int blocks_merge(struct blocks *blocks);
+/* The ledger is as it would be without this census. */
 void blocks_abort(struct blocks *blocks);
 
 struct blocks_drift {
@@ -49,7 +69,7 @@ struct blocks_drift {
 	struct ledger_drift drift;
 };
 
-/* @unsure as above. 0 or -ENOMEM: the ledger is as before. */
+/* @unsure as above. Behind a successful blocks_merge() only. 0 or -ENOMEM: as blocks_abort(). */
 int blocks_end(struct blocks *blocks, bool unsure, uint64_t now_ns, struct blocks_drift *ret);
 
 /* How long before @now_ns the block was allocated that @addr lies in. */

@@ -209,8 +209,9 @@ static void ledger_teach(struct ledger *ledger, struct ledger *truth)
 
 		if (!block->addr)
 			continue;
-		block->note |= known && known->size == block->size ? known->note & LEDGER_TIME
-								   : LEDGER_TIME;
+		block->note |= known && known->size == block->size
+				       ? known->note & (LEDGER_TIME | LEDGER_UNTYPED)
+				       : LEDGER_TIME;
 	}
 }
 

@@ -134,48 +134,41 @@ static uint64_t event_size(const struct session_event *e)
 
 static int tracer_on_alloc(struct tracer *t, const struct session_event *e)
 {
-	uint64_t size = event_size(e);
-	int r = ledger_put(t->blocks.live, e->addr, size, blocks_untyped(&t->blocks, t->now_ns));
+	uint32_t note = blocks_untyped(&t->blocks, t->now_ns);
+	int r = blocks_put(&t->blocks, e->addr, event_size(e), note);
 
-	if (!r)
-		r = fresh_push(t->fresh, e->addr, t->now_ns);
-	return r < 0 ? r : blocks_touch(&t->blocks, e->addr, size);
+	return r < 0 ? r : fresh_push(t->fresh, e->addr, t->now_ns);
 }
 
 static int tracer_on_free(struct tracer *t, const struct session_event *e)
 {
-	struct ledger_block block = {};
-	bool known = ledger_take(t->blocks.live, e->addr, &block);
 	uint64_t type = fresh_type_of_dead(t->fresh, e);
-	int r = 0;
+	struct ledger_block block;
+	int r = blocks_take(&t->blocks, e->addr, &block);
 
-	if (t->blocks.whole && !known)
+	if (t->blocks.whole && !block.addr)
 		t->unknown_frees++;
-	if (known && (block.note & LEDGER_UNTYPED))
+	if (!r && (block.note & LEDGER_UNTYPED))
 		r = flows_add(t->flows, type, FLOWS_ALLOC_OBJECTS, block.size);
-	if (!r)
-		r = flows_add(t->flows, type, FLOWS_FREE_OBJECTS,
-			      known ? block.size : pools_block_size(t->pools, e->addr));
-	return r < 0 ? r : blocks_touch(&t->blocks, e->addr, 0);
+	return r < 0 ? r
+		     : flows_add(t->flows, type, FLOWS_FREE_OBJECTS,
+				 block.addr ? block.size : pools_block_size(t->pools, e->addr));
 }
 
 static int tracer_on_move(struct tracer *t, const struct session_event *e)
 {
-	struct ledger_block block = {};
-	uint32_t note;
-	int r = 0;
+	struct ledger_block block;
+	int r = blocks_take(&t->blocks, e->old, &block);
+	bool untyped = block.note & LEDGER_UNTYPED;
 
-	ledger_take(t->blocks.live, e->old, &block);
 	/* It is as old as it was where it came from. */
-	note = block.note & LEDGER_UNTYPED ? blocks_untyped(&t->blocks, t->now_ns)
-					   : block.note & LEDGER_TIME;
-	if (e->old != e->addr)
-		r = blocks_touch(&t->blocks, e->old, 0);
 	if (!r)
-		r = ledger_put(t->blocks.live, e->addr, event_size(e), note);
-	if (!r && (block.note & LEDGER_UNTYPED))
+		r = blocks_put(&t->blocks, e->addr, event_size(e),
+			       untyped ? blocks_untyped(&t->blocks, t->now_ns)
+				       : block.note & LEDGER_TIME);
+	if (!r && untyped)
 		r = fresh_push(t->fresh, e->addr, t->now_ns);
-	return r < 0 ? r : blocks_touch(&t->blocks, e->addr, event_size(e));
+	return r;
 }
 
 static int tracer_on_event(const struct session_event *e, void *arg)
@@ -206,12 +199,12 @@ static int tracer_on_event(const struct session_event *e, void *arg)
 static void tracer_on_typed(void *arg, uint64_t addr, uint64_t type)
 {
 	struct tracer *t = arg;
-	struct ledger_block *block = ledger_find(t->blocks.live, addr);
+	struct ledger_block block;
 
-	if (!block || !(block->note & LEDGER_UNTYPED))
+	if (!blocks_find(&t->blocks, addr, &block) || !(block.note & LEDGER_UNTYPED))
 		return;
-	block->note &= ~LEDGER_UNTYPED;
-	if (flows_add(t->flows, type, FLOWS_ALLOC_OBJECTS, block->size) < 0)
+	if (blocks_typed(&t->blocks, &block) < 0 ||
+	    flows_add(t->flows, type, FLOWS_ALLOC_OBJECTS, block.size) < 0)
 		t->error = -ENOMEM;
 }
 
@@ -219,9 +212,10 @@ static void tracer_on_typed(void *arg, uint64_t addr, uint64_t type)
 static bool tracer_is_wanted(void *arg, uint64_t addr, uint64_t time_ns)
 {
 	struct tracer *t = arg;
-	const struct ledger_block *block = ledger_find(t->blocks.live, addr);
+	struct ledger_block block;
 
-	return block && block->note == blocks_untyped(&t->blocks, time_ns);
+	return blocks_find(&t->blocks, addr, &block) &&
+	       (block.note & ~LEDGER_MAYBE) == blocks_untyped(&t->blocks, time_ns);
 }
 
 /* What a lost record said, nothing repairs but a census: until then the ledger is not whole. */
@@ -299,7 +293,7 @@ static void tracer_close_window(struct tracer *t)
 	tracer_drain(t);
 	tracer_resolve(t, UINT64_MAX);
 	tracer_cut_at(t, end);
-	ledger_clear(t->blocks.live);
+	blocks_clear(&t->blocks);
 	fresh_clear(t->fresh);
 	tracer_turned(t, false);
 }
@@ -465,14 +459,26 @@ static void tracer_catch_up(struct tracer *t)
 		;
 }
 
-int tracer_census_end(struct tracer *t, struct blocks_drift *ret_drift)
+static int tracer_freeze(struct tracer *t)
 {
 	int r;
 
 	tracer_take_lock(t);
 	tracer_catch_up(t);
+	r = t->error ? t->error : blocks_freeze(&t->blocks);
+	tracer_unlock(t);
+	return r;
+}
+
+int tracer_census_end(struct tracer *t, struct blocks_drift *ret_drift)
+{
+	int r = tracer_freeze(t);
+
+	/* The thread goes on consuming meanwhile: the ring would run full. */
+	if (!r)
+		r = blocks_merge(&t->blocks);
+	tracer_take_lock(t);
 	tracer_check_loss(t);
-	r = t->error;
 	if (!r)
 		r = blocks_end(&t->blocks, t->lost != t->lost_begin, clock_monotonic(), ret_drift);
 	else
