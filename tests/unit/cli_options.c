@@ -56,7 +56,7 @@ static void everything_together(void **state)
 
 	assert_int_equal(parse(&snapshot,
 			       "-o out -f -d 1500ms -n 7 --sort=name --filter ^a --format text "
-			       "--events exact "
+			       "--events exact --ring 1MiB "
 			       "--full-cmdline 42",
 			       &opts, &err),
 			 OPTIONS_RUN);
@@ -69,6 +69,30 @@ static void everything_together(void **state)
 	assert_int_equal(regexec(&opts.filter, "abc", 0, NULL, 0), 0);
 	assert_int_equal(opts.format, OPTIONS_FORMAT_TEXT);
 	assert_int_equal(opts.events, OBSERVER_EVENTS_EXACT);
+	assert_true(opts.ring_bytes == 1 << 20);
+}
+
+static void options_of_events_fit_their_mode(void **state)
+{
+	static const struct {
+		struct options opts;
+		const char *why; /* NULL: they do */
+	} cases[] = {
+		{ { .has_overhead = true, .ring_bytes = 1 }, NULL },
+		{ { .has_events = true, .events = OBSERVER_EVENTS_EXACT, .ring_bytes = 1 }, NULL },
+		{ { .has_events = true, .events = OBSERVER_EVENTS_OFF, .ring_bytes = 1 },
+		  "--ring is for --events budget or exact" },
+		{ { .has_events = true, .events = OBSERVER_EVENTS_EXACT, .has_overhead = true },
+		  "--max-overhead is for --events budget" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct error err = { 0 };
+		int r = options_check_events(&snapshot, &cases[i].opts, &err);
+
+		assert_int_equal(r, cases[i].why ? -EINVAL : 0);
+		assert_true(!cases[i].why || strstr(err.text, cases[i].why));
+	}
 }
 
 static void defaults(void **state)
@@ -123,6 +147,9 @@ static void bad_values(void **state)
 		{ "--events all", "'all' is not a mode of events" },
 		{ "--max-overhead 0", "'0' is not an overhead" },
 		{ "--max-overhead 200%", "'200%' is not an overhead" },
+		{ "--ring x", "'x' is not a size of 32KiB to 1GiB" },
+		{ "--ring 32767", "'32767' is not a size" },
+		{ "--ring 1025MiB", "'1025MiB' is not a size" },
 		{ "--output=", "--output needs a file name" },
 	};
 
@@ -190,6 +217,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_together),
+		cmocka_unit_test(options_of_events_fit_their_mode),
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(last_one_wins),
 		cmocka_unit_test(bad_values),

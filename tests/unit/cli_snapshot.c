@@ -32,8 +32,8 @@ static void contradictions(void **state)
 	assert_refused(
 		&(struct options){ .pid = 1, .has_events = true, .events = OBSERVER_EVENTS_EXACT },
 		"add --duration");
-	assert_refused(&(struct options){ .pid = 1, .has_overhead = true },
-		       "--max-overhead is for");
+	assert_refused(&(struct options){ .pid = 1, .has_overhead = true }, "--max-overhead needs");
+	assert_refused(&(struct options){ .pid = 1, .ring_bytes = 1 << 20 }, "--ring needs");
 	assert_refused(&(struct options){ .pid = 1,
 					  .has_overhead = true,
 					  .has_duration = true,

@@ -91,6 +91,15 @@ static void the_turn_survives_its_overflow(void **state)
 	}
 }
 
+static void so_many_places_fit(void **state)
+{
+	assert_int_equal(ring_places(39), 1);
+	assert_int_equal(ring_places(40ull << 20), 1 << 20);
+	assert_int_equal(ring_places((40ull << 20) - 1), 1 << 19);
+	assert_true(ring_places(RING_BYTES_LEAST) > RING_SLACK);
+	assert_int_equal(ring_places(RING_BYTES_MOST), 1 << 24);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -98,6 +107,7 @@ int main(void)
 		cmocka_unit_test(records_come_in_order_over_many_turns),
 		cmocka_unit_test(a_record_is_not_seen_before_it_is_whole),
 		cmocka_unit_test(the_turn_survives_its_overflow),
+		cmocka_unit_test(so_many_places_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,6 +169,16 @@ int options_parse(const struct options_usage *usage, int argc, char **argv, stru
 	return OPTIONS_RUN;
 }
 
+int options_check_events(const struct options_usage *usage, const struct options *opts,
+			 struct error *err)
+{
+	if (opts->has_overhead && opts->has_events && opts->events != OBSERVER_EVENTS_BUDGET)
+		return options_error(usage, err, "--max-overhead is for --events budget");
+	if (opts->ring_bytes && opts->has_events && opts->events == OBSERVER_EVENTS_OFF)
+		return options_error(usage, err, "--ring is for --events budget or exact");
+	return 0;
+}
+
 void options_fini(struct options *opts)
 {
 	if (opts->has_match)

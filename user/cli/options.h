@@ -58,6 +58,7 @@ struct options {
 	const char *output;
 	bool force;
 	bool has_duration, has_limit, has_events, has_filter, has_overhead, has_max_cpu;
+	uint64_t ring_bytes; /* 0: none given */
 	uint64_t duration_ns, interval_ns;
 	size_t limit; /* 0: all */
 	const struct rows_key *sort;
@@ -107,6 +108,10 @@ bool options_colour(const struct options *opts, FILE *stream);
 
 /* How text is written to @stream: its colours, and its width where it is a terminal. */
 struct text_options options_text(const struct options *opts, FILE *stream);
+
+/* -EINVAL where options of events do not fit their mode. */
+int options_check_events(const struct options_usage *usage, const struct options *opts,
+			 struct error *err);
 
 /* A usage error about @usage: the text, then what to do. -EINVAL. */
 int options_error(const struct options_usage *usage, struct error *err, const char *fmt, ...)

@@ -4,6 +4,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "probe/ring.h"
 #include "version.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@ enum {
 	KEY_FORMAT,
 	KEY_EVENTS,
 	KEY_OVERHEAD,
+	KEY_RING,
 	KEY_MAX_CPU,
 	KEY_FULL_CMDLINE,
 	KEY_SCHEMA,
@@ -235,6 +237,16 @@ static int parse_overhead(struct options_parse *p, const char *arg)
 	return 0;
 }
 
+static int parse_ring(struct options_parse *p, const char *arg)
+{
+	uint64_t bytes;
+
+	if (format_parse_size(arg, &bytes) || bytes < RING_BYTES_LEAST || bytes > RING_BYTES_MOST)
+		return usage_error(p, "'%.60s' is not a size of 32KiB to 1GiB, like 64MiB", arg);
+	p->opts->ring_bytes = bytes;
+	return 0;
+}
+
 static int parse_max_cpu(struct options_parse *p, const char *arg)
 {
 	double ratio;
@@ -406,6 +418,12 @@ const struct options_row options_table[] = {
 	    "The most that the target may be slowed down in budget mode (2%)", 0 },
 	  OBSERVING | OPTIONS_DAEMON,
 	  parse_overhead },
+	{ { "ring", KEY_RING, "SIZE", 0,
+	    "Memory for records of allocations on their way to pymemtop (40MiB with exact, else "
+	    "5MiB)",
+	    0 },
+	  OBSERVING | OPTIONS_DAEMON,
+	  parse_ring },
 	{ { "max-cpu", KEY_MAX_CPU, "RATIO", 0,
 	    "The most of one core that censuses may take; intervals grow to keep it (10%)", 0 },
 	  OPTIONS_TOP | OPTIONS_RECORD | OPTIONS_DAEMON,

@@ -37,8 +37,8 @@ static int check_usage(const struct options_usage *usage, const struct options *
 	if (!opts->pid)
 		return options_error(usage, err,
 				     "which process? give its PID ('pymemtop ps' lists them)");
-	if (opts->has_overhead && opts->has_events && opts->events != OBSERVER_EVENTS_BUDGET)
-		return options_error(usage, err, "--max-overhead is for --events budget");
+	if (options_check_events(usage, opts, err))
+		return -EINVAL;
 	if (opts->force && !opts->output)
 		return options_error(usage, err, "--force is for --output FILE");
 	return 0;
@@ -51,6 +51,7 @@ static int start(struct recording *rec, struct error *err)
 	struct observer_options how = {
 		.events = opts->has_events ? opts->events : OBSERVER_EVENTS_BUDGET,
 		.max_overhead = opts->max_overhead,
+		.ring_bytes = opts->ring_bytes,
 		.full_cmdline = opts->full_cmdline,
 		.duplicates = opts->duplicates,
 	};

@@ -18,11 +18,12 @@ static int check_usage(const struct options_usage *usage, const struct options *
 		       struct error *err)
 {
 	struct stat st;
+	int r = options_check_events(usage, opts, err);
 
+	if (r)
+		return r;
 	if (!opts->pids_count && !opts->has_match)
 		return options_error(usage, err, "what to watch? give --pid PID or --match REGEX");
-	if (opts->has_overhead && opts->has_events && opts->events != OBSERVER_EVENTS_BUDGET)
-		return options_error(usage, err, "--max-overhead is for --events budget");
 	if (opts->pressure_dir && (stat(opts->pressure_dir, &st) || !S_ISDIR(st.st_mode)))
 		return options_error(usage, err, "--on-pressure: %.60s is not a directory",
 				     opts->pressure_dir);
@@ -36,6 +37,7 @@ int serve_run(const struct options_usage *usage, const struct options *opts, str
 			.observer = {
 				.events = opts->has_events ? opts->events : OBSERVER_EVENTS_BUDGET,
 				.max_overhead = opts->max_overhead,
+				.ring_bytes = opts->ring_bytes,
 				.full_cmdline = opts->full_cmdline,
 				.threads = 1,
 			},

@@ -29,10 +29,11 @@ static int check_usage(const struct options_usage *usage, const struct options *
 	if (opts->has_events && opts->events != OBSERVER_EVENTS_OFF && !opts->has_duration)
 		return options_error(usage, err,
 				     "--events needs time to watch: add --duration 10s");
-	if (opts->has_overhead &&
-	    (!opts->has_duration || (opts->has_events && opts->events != OBSERVER_EVENTS_BUDGET)))
-		return options_error(usage, err,
-				     "--max-overhead is for --events budget with --duration");
+	if ((opts->has_overhead || opts->ring_bytes) && !opts->has_duration)
+		return options_error(usage, err, "%s needs time to watch: add --duration 10s",
+				     opts->ring_bytes ? "--ring" : "--max-overhead");
+	if (options_check_events(usage, opts, err))
+		return -EINVAL;
 	if (opts->force && !opts->output)
 		return options_error(usage, err, "--force is for --output FILE");
 	return 0;
@@ -91,6 +92,7 @@ static int observe(const struct options *opts, struct picture **ret, struct erro
 	const struct observer_options how = {
 		.events = mode_of(opts),
 		.max_overhead = opts->max_overhead,
+		.ring_bytes = opts->ring_bytes,
 		.full_cmdline = opts->full_cmdline,
 		.duplicates = opts->duplicates,
 	};

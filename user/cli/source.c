@@ -23,7 +23,8 @@ struct source {
 
 static bool may_ask(const struct options *opts)
 {
-	return !opts->has_events && !opts->has_overhead && !opts->full_cmdline && !opts->values &&
+	return !opts->has_events && !opts->has_overhead && !opts->ring_bytes &&
+	       !opts->full_cmdline && !opts->values &&
 	       (opts->command == OPTIONS_TOP || !opts->has_duration);
 }
 

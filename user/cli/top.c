@@ -156,14 +156,6 @@ static int loop(struct top *top, struct error *err)
 	return r;
 }
 
-static int check_usage(const struct options_usage *usage, const struct options *opts,
-		       struct error *err)
-{
-	if (opts->has_overhead && opts->has_events && opts->events != OBSERVER_EVENTS_BUDGET)
-		return options_error(usage, err, "--max-overhead is for --events budget");
-	return 0;
-}
-
 /* Without a terminal nothing can be picked. */
 static int check_batch(const struct options_usage *usage, const struct options *opts,
 		       struct error *err)
@@ -237,6 +229,7 @@ static int open_feed(const struct options *opts, struct feed **ret, struct error
 		.observer = {
 			.events = opts->has_events ? opts->events : OBSERVER_EVENTS_BUDGET,
 			.max_overhead = opts->max_overhead,
+			.ring_bytes = opts->ring_bytes,
 			.full_cmdline = opts->full_cmdline,
 		},
 		.finish = advise,
@@ -324,7 +317,7 @@ static int try_live(const struct options *opts, struct error *err)
 int top_run(const struct options_usage *usage, const struct options *opts, struct error *err)
 {
 	cleanup(top_fini) struct top top = { .opts = opts, .end = UINT64_MAX };
-	int r = check_usage(usage, opts, err);
+	int r = options_check_events(usage, opts, err);
 
 	if (r)
 		return r;

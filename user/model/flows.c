@@ -15,7 +15,7 @@ struct flows_sample {
 
 struct flows_row {
 	uint64_t type;
-	uint64_t totals[FLOWS_COUNTS];
+	uint64_t totals[FLOWS_COUNTS], restart[FLOWS_COUNTS]; /* totals then */
 	struct flows_sample
 		samples[FLOWS_SAMPLES]; /* those in which something happened; by number % SAMPLES */
 	UT_hash_handle hh;
@@ -26,6 +26,9 @@ struct flows {
 	uint64_t number; /* of the sample at hand; the first kept is `first` */
 	uint64_t first;
 	double seconds[FLOWS_SAMPLES];
+	bool lost[FLOWS_SAMPLES];
+	double all_seconds; /* since the restart */
+	bool any_lost;
 };
 
 int flows_new(struct flows **ret)
@@ -88,9 +91,12 @@ int flows_add(struct flows *flows, uint64_t type, enum flows_count objects, uint
 	return 0;
 }
 
-void flows_cut(struct flows *flows, double seconds)
+void flows_cut(struct flows *flows, double seconds, bool lost)
 {
 	flows->seconds[flows->number % FLOWS_SAMPLES] = seconds;
+	flows->lost[flows->number % FLOWS_SAMPLES] = lost;
+	flows->all_seconds += seconds;
+	flows->any_lost |= lost;
 	flows->number++;
 	if (flows->number - flows->first > FLOWS_SAMPLES)
 		flows->first = flows->number - FLOWS_SAMPLES;
@@ -98,8 +104,14 @@ void flows_cut(struct flows *flows, double seconds)
 
 void flows_restart(struct flows *flows)
 {
-	flows->number++; /* what the sample at hand has so far belongs to neither side */
+	struct flows_row *row, *next;
+
+	flows->number++;
 	flows->first = flows->number;
+	flows->all_seconds = 0;
+	flows->any_lost = false;
+	HASH_ITER (hh, flows->rows, row, next)
+		memcpy(row->restart, row->totals, sizeof(row->restart));
 }
 
 /* Numbers first .. number-1 as samples of one count; how many. */
@@ -117,12 +129,37 @@ static size_t flows_gather(const struct flows *flows, const struct flows_row *ro
 	return count;
 }
 
+static bool flows_are_lossy(const struct flows *flows)
+{
+	for (uint64_t n = flows->first; n < flows->number; n++)
+		if (flows->lost[n % FLOWS_SAMPLES])
+			return true;
+	return false;
+}
+
+/* Everything was seen. */
+static bool flows_exact(const struct flows *flows, const struct flows_row *row,
+			struct flows_rates *ret)
+{
+	struct flows_rates rates = { .error = flows->any_lost ? NAN : 0 };
+
+	if (flows->all_seconds <= 0)
+		return false;
+	for (int i = 0; row && i < FLOWS_COUNTS; i++)
+		rates.per_second[i] =
+			(double)(row->totals[i] - row->restart[i]) / flows->all_seconds;
+	*ret = rates;
+	return true;
+}
+
 bool flows_rates(const struct flows *flows, uint64_t type, double coverage, struct flows_rates *ret)
 {
 	const struct flows_row *row = flows_row(flows, type);
 	struct budget_sample samples[FLOWS_SAMPLES];
 	struct flows_rates rates = { .error = NAN };
 
+	if (coverage >= 1)
+		return flows_exact(flows, row, ret);
 	for (int i = 0; i < FLOWS_COUNTS; i++) {
 		size_t count = flows_gather(flows, row, (enum flows_count)i, samples);
 		double seconds = 0, sum = 0, rate, half;
@@ -134,11 +171,8 @@ bool flows_rates(const struct flows *flows, uint64_t type, double coverage, stru
 		if (seconds <= 0)
 			return false;
 		rates.per_second[i] = sum / seconds;
-		if (i != FLOWS_ALLOC_OBJECTS)
-			continue;
-		if (coverage >= 1)
-			rates.error = 0;
-		else if (budget_estimate(samples, count, coverage, &rate, &half) && rate > 0)
+		if (i == FLOWS_ALLOC_OBJECTS && !flows_are_lossy(flows) &&
+		    budget_estimate(samples, count, coverage, &rate, &half) && rate > 0)
 			rates.error = half / rate;
 	}
 	*ret = rates;

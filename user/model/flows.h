@@ -24,8 +24,8 @@ enum flows_count {
 
 struct flows;
 
-/* Rates per second; error: relative half-width of the 95% interval of alloc objects, NAN: not
- * known. */
+/* Rates per second; error: relative half-width of the 95% interval of alloc objects. NAN: not
+ * known, as where records were lost: then the rates are a lower bound. */
 struct flows_rates {
 	double per_second[FLOWS_COUNTS];
 	double error;
@@ -39,15 +39,18 @@ DEFINE_CLEANUP(struct flows, flows_free)
  * or -ENOMEM. */
 int flows_add(struct flows *flows, uint64_t type, enum flows_count objects, uint64_t bytes);
 
-/* Ends the sample at hand, which took @seconds of tracing, and begins the next. */
-void flows_cut(struct flows *flows, double seconds);
+/* Ends the sample at hand, which took @seconds of tracing, and begins the next. @lost: some of its
+ * records were. */
+void flows_cut(struct flows *flows, double seconds, bool lost);
 
-/* Forgets the samples (not the totals): rates count from here. */
+/* Forgets the samples (not the totals): rates count from here. What was added since the last cut
+ * belongs to neither side. */
 void flows_restart(struct flows *flows);
 
 /*
- * Rates of @type over the samples that are kept. @coverage: share of the time that they cover, 1:
- * all of it. False where nothing was traced. A type that was never seen has rates of 0.
+ * Rates of @type. @coverage: share of the time that the samples cover. 1, all of it: rates over all
+ * the time since the restart; less: over the samples that are kept. False where nothing was traced.
+ * A type that was never seen has rates of 0.
  */
 bool flows_rates(const struct flows *flows, uint64_t type, double coverage,
 		 struct flows_rates *ret);

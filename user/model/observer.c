@@ -244,6 +244,7 @@ int observer_start_events(struct observer *obs, struct error *err)
 		.mem = obs->mem,
 		.exact = obs->opts.events == OBSERVER_EVENTS_EXACT,
 		.max_overhead = obs->opts.max_overhead,
+		.ring_bytes = obs->opts.ring_bytes,
 	};
 	_cleanup_maps_ struct maps *maps = NULL;
 	struct heap_request request = {};

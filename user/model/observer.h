@@ -18,6 +18,7 @@ enum observer_events { OBSERVER_EVENTS_OFF, OBSERVER_EVENTS_BUDGET, OBSERVER_EVE
 struct observer_options {
 	enum observer_events events;
 	double max_overhead; /* ratio; budget mode */
+	uint64_t ring_bytes; /* for records on their way; 0: as the mode needs */
 	bool full_cmdline;   /* show all arguments of the target */
 	bool by_shares;	     /* memory that others share counts by its share: for sums */
 	bool duplicates;     /* look for equal strs: a census takes a little longer */

@@ -31,6 +31,7 @@ struct tracer {
 	struct pools *pools;
 	struct blocks blocks;
 	uint64_t lost;	     /* as last looked at */
+	uint64_t lost_cut;   /* when the last sample ended */
 	uint64_t lost_begin; /* when the census began */
 	uint64_t lost_restart[16];
 	uint64_t grown[TRACER_CLASSES];
@@ -58,7 +59,9 @@ static int tracer_load(struct tracer *t, struct error *err)
 	struct session_options session = {
 		.pid = o->proc->pid,
 		.pools = t->pools,
-		.ring_records = o->exact ? SESSION_RING_EXACT : SESSION_RING_BUDGET,
+		.ring_records = o->ring_bytes ? ring_places(o->ring_bytes)
+				: o->exact    ? SESSION_RING_EXACT
+					      : SESSION_RING_BUDGET,
 	};
 	struct cost *cost = &t->spending.cost;
 	int r = plan_new(&source, &t->plan, err);
@@ -260,7 +263,9 @@ static void tracer_resolve(struct tracer *t, uint64_t allocated_before)
 /* Ends the sample at hand at @now. Blocks younger than their header count in the next. */
 static void tracer_cut_at(struct tracer *t, uint64_t now)
 {
-	flows_cut(t->flows, (double)(now - t->window_ns) / 1e9);
+	tracer_check_loss(t);
+	flows_cut(t->flows, (double)(now - t->window_ns) / 1e9, t->lost != t->lost_cut);
+	t->lost_cut = t->lost;
 	t->traced_ns += now - t->window_ns;
 	t->window_ns = now;
 }

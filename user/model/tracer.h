@@ -29,6 +29,7 @@ struct tracer_options {
 	struct memory *mem; /* cloned */
 	bool exact;
 	double max_overhead; /* budget mode */
+	uint64_t ring_bytes; /* 0: as the mode needs */
 };
 
 struct tracer_stats {

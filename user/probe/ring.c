@@ -21,3 +21,12 @@ uint64_t ring_backlog(const struct ring *ring)
 {
 	return __atomic_load_n(ring->produced, __ATOMIC_ACQUIRE) - ring->at;
 }
+
+size_t ring_places(uint64_t bytes)
+{
+	size_t places = 1;
+
+	while (2 * places * sizeof(struct event) <= bytes)
+		places *= 2;
+	return places;
+}

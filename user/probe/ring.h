@@ -27,3 +27,8 @@ void ring_release(struct ring *ring);
 
 /* Records that wait. */
 uint64_t ring_backlog(const struct ring *ring);
+
+/* What --ring may say, and the most places that a ring of so many bytes has: a power of two. */
+#define RING_BYTES_LEAST (32ull << 10)
+#define RING_BYTES_MOST (1ull << 30)
+size_t ring_places(uint64_t bytes);

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A loss that is forced: counted by its cause, shown, healed by the next census, never silently wrong."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from daemons import Daemon, wait_for
+from target import Target
+from terminal import Terminal
+
+# Some objects a second all the time, and as many more at once as a line says.
+PROGRAM = """
+import os, select
+class Node:
+    __slots__ = ("a", "b")
+kept = [Node() for _ in range(50)]
+print("ready", flush=True)
+step = 0
+while True:
+    if select.select([0], [], [], 0.005)[0]:
+        words = os.read(0, 100).split()
+        if not words:
+            break
+        kept = [Node() for _ in range(int(words[0]))]
+        kept = kept[:50]
+        print("done", flush=True)
+    step += 1
+    kept[step % 50] = Node()
+"""
+BURST = 100000
+# Rings that hold less than a burst: the smallest there is; one that is only too small while nobody reads it.
+TINY, SMALL = "32KiB", "1MiB"
+
+
+@pytest.fixture
+def target(can_use_bpf, can_attach):
+    with Target(sys.executable, PROGRAM) as running:
+        yield running
+
+
+class Recording:
+    def __init__(self, pymemtop, path, *arguments):
+        self.path = path
+        self.process = subprocess.Popen(
+            [pymemtop.path, "record", "-o", path, *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def pictures(self):
+        text = self.path.read_text() if self.path.exists() else ""
+        return [json.loads(line) for line in text.splitlines()]
+
+    def wait(self, condition, what):
+        """The first list of pictures that this is true of."""
+
+        def look():
+            pictures = self.pictures()
+            assert self.process.poll() is None, self.process.stderr.read()
+            return pictures if condition(pictures) else None
+
+        return wait_for(look, timeout=60, what=what)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(30)
+        self.process.stderr.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.stop()
+
+
+def is_whole(picture):
+    return not picture["partial"] and picture["events"]["drift_objects"] is not None
+
+
+def node_of(picture):
+    return next(t for t in picture["types"] if t["name"] == "__main__.Node")
+
+
+@pytest.mark.parametrize("ring, stopped", [(TINY, False), (SMALL, True)], ids=["tiny-ring", "stopped-consumer"])
+def test_a_loss_is_told_and_healed(pymemtop, target, tmp_path, ring, stopped):
+    with Recording(pymemtop, tmp_path / "run.ndjson", target.pid, "-i", "300ms", "--events", "exact", "--ring", ring) as rec:
+        before = rec.wait(lambda p: p and is_whole(p[-1]), "a whole picture")
+        assert before[-1]["events"]["lost"] == 0
+        if stopped:
+            rec.process.send_signal(signal.SIGSTOP)
+        assert target.ask(str(BURST)) == "done"
+        if stopped:
+            rec.process.send_signal(signal.SIGCONT)
+        after = rec.wait(lambda p: p[-1]["events"]["lost"] and is_whole(p[-1]), "the loss, and a whole picture again")
+    told = next(i for i, p in enumerate(after) if p["events"]["lost"])
+    first, last = after[told], after[-1]
+    assert 0 < first["events"]["lost"] < 5 * BURST
+    reasons = [r for r in first["partial_reasons"] if "event records were lost" in r]
+    assert first["partial"] and reasons and "ring full" in reasons[0], first["partial_reasons"]
+    # No drift is claimed of a ledger that was not whole, and no rate is called exact that is not.
+    assert first["events"]["drift_objects"] is None
+    assert node_of(first)["rate_error"] is None
+    assert 0 <= node_of(first)["alloc_objects_per_second"]
+    # A picture is partial for what was lost since the one before it.
+    assert all(p["partial"] for p, q in zip(after[1:], after) if p["events"]["lost"] > q["events"]["lost"])
+    assert (last["events"]["drift_objects"], last["events"]["drift_bytes"]) == (0, 0)
+    assert node_of(last)["rate_error"] == 0
+    assert 40 <= node_of(last)["inuse_objects"] <= 60
+
+
+def test_the_screen_tells_of_a_loss(pymemtop, target):
+    command = [pymemtop.path, "top", target.pid, "-i", "300ms", "--events", "exact", "--ring", TINY]
+    with Terminal(command) as terminal:
+        terminal.wait("lost 0")
+        assert target.ask(str(BURST)) == "done"
+        terminal.wait(lambda rows: any("lost " in row and "lost 0" not in row for row in rows))
+        # And goes on, with ages and rates.
+        terminal.wait(lambda rows: any("__main__.Node" in row for row in rows))
+        terminal.press("q")
+        terminal.wait("[ended 0]")
+
+
+def test_a_batch_of_text_tells_of_a_loss(pymemtop, target):
+    with subprocess.Popen(
+        [pymemtop.path, "top", "-b", "-i", "300ms", "-d", "60s", "--events", "exact", "--ring", TINY, str(target.pid)],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as top:
+        try:
+            lines = iter(top.stdout.readline, "")
+            next(line for line in lines if ", 0 lost," in line)
+            assert target.ask(str(BURST)) == "done"
+            assert next(line for line in lines if " lost," in line and ", 0 lost," not in line)
+        finally:
+            top.terminate()
+            top.stdout.read()
+
+
+def test_a_loss_in_the_daemon_is_told_and_healed(pymemtop, target, tmp_path):
+    daemon = Daemon(pymemtop.path, tmp_path, "-p", target.pid, "-i", "500ms", "--events", "exact", "--ring", TINY)
+    try:
+        daemon.wait_up(target.pid)
+
+        def take():
+            done = pymemtop.run("snapshot", target.pid, "--socket", daemon.path)
+            assert done.returncode in (0, 6), done.stderr
+            return json.loads(done.stdout)
+
+        wait_for(lambda: is_whole(take()), what="a whole picture")
+        assert daemon.value("pymemtop_events_lost_total", pid=target.pid) == 0
+        assert target.ask(str(BURST)) == "done"
+        told = wait_for(lambda: (p := take())["events"]["lost"] and p, what="the loss")
+        assert told["partial"] or is_whole(told)
+        healed = wait_for(lambda: is_whole(p := take()) and p, what="a whole picture again")
+        assert healed["events"]["drift_objects"] == 0
+        assert 40 <= node_of(healed)["inuse_objects"] <= 60
+        wait_for(lambda: daemon.value("pymemtop_events_lost_total", pid=target.pid) > 0, what="the metric")
+    finally:
+        assert daemon.stop() == 0, daemon.log
+
+
+def test_budget_mode_has_no_interval_where_records_were_lost(pymemtop, target, tmp_path):
+    """A quiet target's window stays open: the burst is in it."""
+    with Recording(pymemtop, tmp_path / "run.ndjson", target.pid, "-i", "500ms", "--max-overhead", "50%", "--ring", TINY) as rec:
+        rec.wait(lambda p: len(p) > 3 and p[-1]["events"]["coverage"] > 0.5, "an open window")
+        deadline = time.monotonic() + 40
+        while not any(p["events"]["lost"] for p in rec.pictures()):
+            assert time.monotonic() < deadline, "no burst met a window"
+            assert target.ask(str(BURST)) == "done"
+            time.sleep(0.5)
+        after = rec.wait(lambda p: p[-1]["events"]["lost"], "the loss")
+    first = next(p for p in after if p["events"]["lost"])
+    assert first["partial"] and any("ring full" in r for r in first["partial_reasons"])
+    assert node_of(first)["rate_error"] is None
