@@ -113,10 +113,16 @@ static int attach(const struct measurement *m, struct links *links, const struct
 	struct links_target target = { .path = "/proc/self/exe",
 				       .is_return = role == SITE_FRESH,
 				       .pid = m->pid ? m->pid : getpid() };
-	uint64_t word = cookie.word, offset = m->offset;
+	uint64_t word = cookie.word, offset = m->offset, back = 0;
+	int r;
 
 	if (role == SITE_OPENING) /* where those of 3.8 are: at what is single-stepped */
-		offset -= (uint64_t)(cost_site - (const char *)(uintptr_t)cost_pass);
+		back = (uint64_t)(cost_site - (const char *)(uintptr_t)cost_pass);
+	offset -= back;
+	r = programs_place(m->bpf, prog, target.is_return, (uint64_t)(uintptr_t)cost_site - back,
+			   word);
+	if (r)
+		return r;
 	if (m->link == SESSION_LINK_PERF)
 		return links_add_perf(links, prog, &target, &offset, &word, 1);
 	return links_add_multi(links, prog, &target, &offset, &word, 1);
@@ -318,11 +324,6 @@ int cost_measure(enum session_link link, struct cost *ret, struct error *err)
 	if (r == -EPERM || r == -EACCES)
 		return error_set(err, -r, EXIT_NO_PERMISSION,
 				 "cannot use BPF: run as root, or with CAP_BPF and CAP_PERFMON");
-	if (r == -EINVAL)
-		return error_set(
-			err, -r, EXIT_UNSUPPORTED,
-			"this kernel cannot tell one probe from another: events need Linux "
-			"5.15 or later (use --events off)");
 	if (r)
 		return error_set(err, -r, EXIT_UNSUPPORTED,
 				 "cannot probe ourselves: %s (see pymemtop doctor)", strerror(-r));

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/util.h"
+#include "probe/kernel.h"
 
 #include <errno.h>
 #include <linux/bpf.h>
@@ -73,12 +74,13 @@ int links_add_perf(struct links *links, const struct bpf_program *prog,
 {
 	struct bpf_link **grown =
 		reallocarray(links->perf, links->perf_count + count, sizeof(struct bpf_link *));
+	bool with_cookie = kernel_has(KERNEL_COOKIE);
 
 	if (!grown)
 		return -ENOMEM;
 	links->perf = grown;
 	for (size_t i = 0; i < count; i++) {
-		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = cookies[i],
+		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = with_cookie ? cookies[i] : 0,
 			    .retprobe = target->is_return);
 		struct bpf_link *link = bpf_program__attach_uprobe_opts(
 			prog, target->pid ? target->pid : -1, target->path, offsets[i], &opts);

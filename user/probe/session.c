@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "probe/kernel.h"
 #include "probe/links.h"
 #include "probe/programs.h"
 
@@ -90,6 +91,16 @@ static int load_error(struct error *err, int r)
 			 "cannot load BPF programs: %s (see pymemtop doctor)", strerror(-r));
 }
 
+/* Threads without a GIL place records at the same time. */
+static int check_writers(const struct plan *plan, struct error *err)
+{
+	if (plan->allocator.kind != ALLOCATOR_MIMALLOC || kernel_has(KERNEL_FETCH))
+		return 0;
+	return error_set(err, ENOTSUP, EXIT_UNSUPPORTED,
+			 "cannot trace a free-threaded Python on this kernel: Linux 5.12 or later "
+			 "is needed (use --events off)");
+}
+
 int session_new(const struct plan *plan, const struct session_options *options,
 		struct session **ret, struct error *err)
 {
@@ -98,6 +109,9 @@ int session_new(const struct plan *plan, const struct session_options *options,
 
 	if (!session)
 		return -ENOMEM;
+	r = check_writers(plan, err);
+	if (r)
+		return r;
 	session->plan = plan;
 	session->options = *options;
 	if (!session->options.ring_records)
@@ -122,14 +136,17 @@ void session_free(struct session *session)
 /* Places in one file for one program. */
 struct batch {
 	uint64_t offsets[SITES_MAX], cookies[SITES_MAX];
+	uint64_t addresses[SITES_MAX]; /* in the target */
 	size_t count;
 };
 
-static void batch_add(struct batch *batch, uint64_t offset, struct site_cookie cookie)
+static void batch_add(struct batch *batch, uint64_t offset, uint64_t address,
+		      struct site_cookie cookie)
 {
 	if (batch->count >= SITES_MAX)
 		return;
 	batch->offsets[batch->count] = offset;
+	batch->addresses[batch->count] = address;
 	batch->cookies[batch->count++] = ((union site_word){ .c = cookie }).word;
 }
 
@@ -138,7 +155,13 @@ static int batch_attach(struct session *session, struct links *links,
 			const struct batch *batch)
 {
 	struct links_target target = *where;
+	int r = 0;
 
+	for (size_t i = 0; !r && i < batch->count; i++)
+		r = programs_place(session->bpf, prog, where->is_return, batch->addresses[i],
+				   batch->cookies[i]);
+	if (r)
+		return r;
 	target.pid = session->options.pid;
 	if (session->options.link == SESSION_LINK_PERF)
 		return links_add_perf(links, prog, &target, batch->offsets, batch->cookies,
@@ -167,13 +190,14 @@ static bool is_used(const struct session *session, size_t index)
 static void batch_add_site(struct batch *batch, const struct session *session, size_t index)
 {
 	const struct site *site = &session->plan->sites.list[index];
-	uint64_t offset = site->offset;
+	uint64_t back = 0;
 
 	if (!is_used(session, index))
 		return;
 	if (session->refusals[index] == SITE_MOVED)
-		offset -= site->vaddr - site->spare;
-	batch_add(batch, offset, site_cookie(site, index));
+		back = site->vaddr - site->spare;
+	batch_add(batch, site->offset - back, site->vaddr + session->plan->bias - back,
+		  site_cookie(site, index));
 }
 
 /* Was a hundredth of the hits so far here? */
@@ -260,7 +284,8 @@ static int attach_checks(struct session *session)
 			continue;
 		if (site->role == SITE_BLOCK)
 			cookie.flags = SITE_FIRST;
-		batch_add(batch, site->offset + (site->check_vaddr - site->vaddr), cookie);
+		batch_add(batch, site->offset + (site->check_vaddr - site->vaddr),
+			  site->check_vaddr + plan->bias, cookie);
 	}
 	return batch_attach(session, &session->window, session->bpf->progs.on_site,
 			    &(struct links_target){ .path = plan->image_path }, batch);
@@ -276,7 +301,8 @@ static int attach_fresh(struct session *session, struct links *links)
 	if (!fresh->count) /* mimalloc has no pools */
 		return 0;
 	for (size_t i = 0; i < fresh->count; i++)
-		batch_add(batch, fresh->list[i].offset, site_cookie(&fresh->list[i], FRESH_SITE));
+		batch_add(batch, fresh->list[i].offset, fresh->list[i].vaddr + session->plan->bias,
+			  site_cookie(&fresh->list[i], FRESH_SITE));
 	return batch_attach(session, links, session->bpf->progs.on_fresh,
 			    &(struct links_target){ .path = session->plan->image_path,
 						    .is_return = fresh->list[0].role ==
@@ -290,18 +316,19 @@ static int attach_realloc(struct session *session, bool is_return)
 	struct site_cookie cookie = { .site = SITES_MAX - 3,
 				      .role = SITE_LIBC_REALLOC,
 				      .reg = SITE_NO_REG };
-	struct batch batch = { .count = 1 };
+	_cleanup_free_ struct batch *batch = calloc(1, sizeof(*batch));
 
+	if (!batch)
+		return -ENOMEM;
 	if (!plan->realloc.vaddr)
 		return 0;
 	if (is_return)
 		cookie.role = SITE_LIBC_REALLOC_END;
-	batch.offsets[0] = plan->realloc.offset;
-	batch.cookies[0] = ((union site_word){ .c = cookie }).word;
+	batch_add(batch, plan->realloc.offset, plan->realloc.vaddr + plan->libc_bias, cookie);
 	return batch_attach(
 		session, &session->window,
 		is_return ? session->bpf->progs.on_return : session->bpf->progs.on_site,
-		&(struct links_target){ .path = plan->libc_path, .is_return = is_return }, &batch);
+		&(struct links_target){ .path = plan->libc_path, .is_return = is_return }, batch);
 }
 
 static int try_sites(struct session *session, size_t first, size_t count)
@@ -418,7 +445,7 @@ int session_sweep(struct session *session)
 	for (size_t i = 0; i < plan->sites.count; i++)
 		batch_add_site(batch, session, i);
 	for (size_t i = 0; i < plan->fresh.count; i++)
-		batch_add(batch, plan->fresh.list[i].offset,
+		batch_add(batch, plan->fresh.list[i].offset, 0,
 			  (struct site_cookie){ .role = SITE_EMPTY });
 	r = batch_attach(session, &links, session->bpf->progs.on_empty,
 			 &(struct links_target){ .path = plan->image_path }, batch);
