@@ -4,7 +4,7 @@
 # Sources are found by wildcard: a new .c file under user/, bpf/ or tests/unit/ needs no change here.
 
 # One build directory a variant, so that they never mix.
-O        ?= build$(if $(filter 1,$(SAN)),-san)$(if $(filter 1,$(STATIC)),-static)
+O        ?= build$(if $(filter 1,$(SAN)),-san)
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 UNITDIR  ?= $(PREFIX)/lib/systemd/system
@@ -51,9 +51,6 @@ LDLIBS   := -lbpf -lelf -lz -lcapstone -ljansson -levent_extra -levent_core -lnc
 ifeq ($(SAN),1)
 HARDEN   := -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 LINK     += -fsanitize=address,undefined
-endif
-ifeq ($(STATIC),1)
-LINK     := -static-pie -Wl,-z,relro,-z,now
 endif
 ifeq ($(WERROR),1)
 WARNINGS += -Werror
@@ -185,33 +182,36 @@ FUZZ_FLAGS   := -g -O1 -fno-sanitize-recover=undefined -std=gnu11 -fsanitize=add
 FUZZ_SIZES   := -DWINDOW_MAX=65536u -DNEGATIVES=1024 -DQUEUE_BATCH=64
 FUZZ_SRC     := $(wildcard tests/fuzz/*.c)
 FUZZ         := $(FUZZ_SRC:tests/fuzz/%.c=build-fuzz/%)
-FUZZED       := $(wildcard user/base/*.c user/target/*.c user/layout/*.c user/census/*.c user/attribute/*.c \
-                user/view/json*.c) user/daemon/protocol.c user/model/picture.c user/view/openmetrics.c \
-                user/view/rows.c $(patsubst %,user/model/%.c,tracer blocks spending ledger flows fresh forked pace) \
-                $(patsubst %,user/probe/%.c,ring records pools budget pulse)
+# All but what no fuzzer gets to; what is needed of that all the same is linked as it is in the program.
+FUZZED       := $(filter-out user/tui/% user/cli/% user/advise/% user/daemon/%,$(SOURCES)) user/daemon/protocol.c
 FUZZED_OBJ   := $(FUZZED:user/%.c=build-fuzz/obj/%.o)
 
-build-fuzz/obj/%.o: user/%.c | $O/version.h
+build-fuzz/obj/%.o: user/%.c | $(SKELETON) $O/version.h
 	$(call msg,FUZZ)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS)-no-link $(FUZZ_SIZES) -MMD -MP -c -o $@ $<
 
-# From an archive a target takes only what it needs: that of the ring is itself what else would need a kernel.
+build-fuzz/obj/view/schema.o: docs/snapshot.schema.json
+build-fuzz/obj/view/report.o: user/view/report.html
+
 build-fuzz/fuzzed.a: $(FUZZED_OBJ)
 	$(Q)rm -f $@ && ar qcs $@ $^
 
-build-fuzz/%: tests/fuzz/%.c build-fuzz/fuzzed.a
+# From an archive a target takes only what it needs: that of the ring is itself what else would need a kernel, and so
+# must have all that the tracer calls of it.
+build-fuzz/%: tests/fuzz/%.c build-fuzz/fuzzed.a $(LIBRARY)
 	$(call msg,FUZZ)
-	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -MMD -MP -MF $@.d -o $@ $< build-fuzz/fuzzed.a -ljansson -lelf -lz -lpthread -lm
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -MMD -MP -MF $@.d -Wl,--as-needed -o $@ $< build-fuzz/fuzzed.a $(LIBRARY) $(LDLIBS) || \
+		{ echo "$<: \"multiple definition\" above means that a function is new to the session, the plan or the cost which $< plays: give it one too" >&2; exit 1; }
 
 .PHONY: fuzz
 fuzz: deps
 	$(Q)tools/deps fuzz
 	$(Q)$(MAKE) -j2 $(FUZZ)
-	$(Q)for target in $(FUZZ); do mkdir -p $$target.corpus && \
-		ASAN_OPTIONS=quarantine_size_mb=16 $$target -max_total_time=$(FUZZ_SECONDS) -timeout=60 -rss_limit_mb=2048 -max_len=4096 -len_control=0 \
-			-artifact_prefix=$$target. -print_final_stats=1 -verbosity=0 $$target.corpus \
-			$$(ls -d tests/fuzz/corpus/$$(basename $$target | sed s/^fuzz_//) 2>/dev/null) || exit 1; done
+	$(Q)printf '%s\n' $(FUZZ) | xargs -P2 -I{} sh -c 'mkdir -p {}.corpus && \
+		ASAN_OPTIONS=quarantine_size_mb=16 {} -max_total_time=$(FUZZ_SECONDS) -timeout=60 -rss_limit_mb=2048 -max_len=4096 -len_control=0 \
+			-artifact_prefix={}. -print_final_stats=1 -verbosity=0 {}.corpus \
+			$$(ls -d tests/fuzz/corpus/$$(basename {} | sed s/^fuzz_//) 2>/dev/null) || { echo "{}: a finding, or it could not run" >&2; exit 1; }'
 
 demo: deps
 	$(Q)$(MAKE) -j2 all
@@ -263,11 +263,16 @@ soak: deps
 	$(Q)$(MAKE) -j2 all
 	$(Q)$(PYTHON) tests/soak/run.py --minutes $(SOAK_MINUTES) $O/pymemtop
 
-static:
-	$(Q)$(MAKE) STATIC=1 all
+# The same objects: only the last step differs.
+STATIC   := build-static/pymemtop
+static: $(STATIC)
+$(STATIC): $(MAIN_OBJ) $(LIBRARY)
+	$(call msg,LINK)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -static-pie -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $(MAIN_OBJ) $(LIBRARY) $(LDLIBS)
 
 clean:
-	rm -rf build build-san build-static build-san-static build-fuzz
+	rm -rf build build-san build-static build-fuzz build-fallback
 
 # Regenerates the checked-in layout tables from CPython's own headers.
 layouts:
@@ -288,7 +293,7 @@ help:
 	@echo 'deb      a Debian package             soak     the daemon for minutes (SOAK_MINUTES=2)'
 	@echo 'layouts  regenerate layout tables      clean    remove build directories'
 	@echo 'interpreters  later CPythons to test with (15 minutes, 3 GB)'
-	@echo 'Variables: V=1 SAN=1 STATIC=1 WERROR=1 VMLINUX=fallback O=dir FOLDERS="base target"'
+	@echo 'Variables: V=1 SAN=1 WERROR=1 VMLINUX=fallback O=dir FOLDERS="base target"'
 
 -include $(OBJECTS:.o=.d) $(MAIN_OBJ:.o=.d) $(BPF_OBJ:.o=.d) $(UNIT:=.d) $(TOOLS:=.d) \
          $(FUZZED_OBJ:.o=.d) $(FUZZ:=.d)
