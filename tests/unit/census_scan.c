@@ -144,6 +144,26 @@ static void decoys_are_passed_over(void **state)
 	assert_found();
 }
 
+static uint64_t reads_of_a_scan(void)
+{
+	uint64_t before = memory_get_stats(fake.mem).calls;
+
+	assert_int_equal(scan(), 0);
+	return memory_get_stats(fake.mem).calls - before;
+}
+
+static void words_that_repeat_are_looked_at_once(void **state)
+{
+	uint64_t reads = reads_of_a_scan();
+
+	for (uint64_t at = 0; at < 0x2000; at += 16) {
+		fake_u64(&fake, data + at, 0xdead0000);
+		fake_u64(&fake, data + at + 8, 0xbeef0010);
+	}
+	assert_in_range(reads_of_a_scan(), reads, reads + 4);
+	assert_found();
+}
+
 static void two_candidates_for_maxarenas_prove_nothing(void **state)
 {
 	fake_u32(&fake, maxarenas + 8, 64);
@@ -187,6 +207,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(rings_end_where_they_break, setup, teardown),
 		cmocka_unit_test_setup_teardown(decoys_are_passed_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(words_that_repeat_are_looked_at_once, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(two_candidates_for_maxarenas_prove_nothing, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(nothing_there_is_nothing_found, setup, teardown),

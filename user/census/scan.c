@@ -13,6 +13,8 @@
 #define SCAN_RING_TRIES 30
 /* Reads that looking at candidates may cost in all: honest data has a handful of decoys. */
 #define SCAN_READS_MAX 4000000
+/* Words that were looked at and are remembered. */
+#define REFUSED 1024
 
 struct scan_data {
 	uint64_t base;
@@ -154,8 +156,16 @@ static uint64_t scan_arena_address(uint64_t at, const struct layout *layout, str
 	return address;
 }
 
+static int compare_arenas(const void *left, const void *right)
+{
+	const struct scan_pool *a = left, *b = right;
+
+	return (a->arena_index > b->arena_index) - (a->arena_index < b->arena_index);
+}
+
 /* Does the array at @array hold, at the index of each pool, the arena around that pool? Of a few
- * pools the arena may be gone since, or another in its place: most must agree. */
+ * pools the arena may be gone since, or another in its place: most must agree. Pools of one arena
+ * stand together: one read for all. */
 static bool scan_explains_pools(uint64_t array, const struct layout *layout, struct memory *mem,
 				const struct scan_pool *pools, size_t count)
 {
@@ -200,12 +210,14 @@ static uint64_t scan_find_maxarenas(const struct scan_data *data, size_t arenas_
 }
 
 static int scan_find_arenas(const struct scan_data *data, const struct layout *layout,
-			    struct memory *mem, const struct scan_pool *pools, size_t count,
+			    struct memory *mem, struct scan_pool *pools, size_t count,
 			    uint64_t *ret_arenas, uint64_t *ret_maxarenas)
 {
 	const uint64_t *w = (const uint64_t *)data->bytes;
 	uint64_t calls = memory_get_stats(mem).calls;
+	uint64_t refused[REFUSED] = { 0 }; /* data repeats itself: by the word, the last of each */
 
+	qsort(pools, count, sizeof(*pools), compare_arenas);
 	for (size_t i = 0;
 	     i < data->len / 8 && memory_get_stats(mem).calls - calls < SCAN_READS_MAX; i++) {
 		if (!w[i] || w[i] % 16 || w[i] >> 47)
@@ -213,8 +225,12 @@ static int scan_find_arenas(const struct scan_data *data, const struct layout *l
 		/* It comes from malloc. Most words point to static objects: no reads for them. */
 		if (w[i] >= data->image_lo && w[i] < data->image_hi)
 			continue;
-		if (!scan_explains_pools(w[i], layout, mem, pools, count))
+		if (refused[w[i] / 16 % REFUSED] == w[i])
 			continue;
+		if (!scan_explains_pools(w[i], layout, mem, pools, count)) {
+			refused[w[i] / 16 % REFUSED] = w[i];
+			continue;
+		}
 		*ret_arenas = data->base + 8 * i;
 		*ret_maxarenas = scan_find_maxarenas(data, i, pools, count);
 		return 0;
