@@ -88,10 +88,11 @@ def run_unit(build):
     programs = [build / "unit" / source.stem for source in sources]
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
         for program, (count, output) in zip(programs, pool.map(run_unit_program, programs)):
-            print(f"  {'FAIL' if count.failed else 'ok  '}  {program.name}: {count}")
+            # Counted, then told: who interrupts a run hears of all that has ended.
+            yield count
+            print(f"  {'FAIL' if count.failed else 'ok  '}  {program.name}: {count}", flush=True)
             if count.failed or count.skipped:
                 print("        " + output.strip().replace("\n", "\n        "))
-            yield count
 
 
 def show(result):
@@ -114,10 +115,9 @@ def run_python(build):
         environment["PYMEMTOP_MATRIX"] = said
         # Two: most of them wait for something, and a machine that is full makes those fail that look at a clock.
         for result in pythontests.run(ROOT, directory, environment, min(os.cpu_count() or 1, 2)):
+            yield Count(result.passed, result.failed, result.skipped)
             show(result)
             slowest += [(seconds, f"{result.path.name}: {name}") for seconds, name in result.slowest]
-            # Counted at once: who interrupts a run hears of all that has ended.
-            yield Count(result.passed, result.failed, result.skipped)
         seen.merge(said)
     print("\n".join(["", *matrix.not_tested(), *seen.lines()]))
     for seconds, name in sorted(slowest, reverse=True)[:SLOWEST]:

@@ -117,7 +117,7 @@ def test_a_run_that_is_stopped_says_what_it_had(tmp_path):
     (tmp_path / "unit" / second).write_text("#!/bin/sh\nsleep 1000\n")
     (tmp_path / "unit" / second).chmod(0o755)
     command = [sys.executable, ROOT / "tests" / "run.py", "--build", tmp_path, "unit"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         lines = [process.stdout.readline()]
         while "0 passed, 1 failed" not in lines[-1]:
