@@ -39,6 +39,21 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize("interpreter", found, ids=lambda i: i.id, scope="session")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """
+    File by file, and in each all of one interpreter together: so what a file sets up is set up once for each. Where
+    tests have another parameter besides, pytest's own order goes to and fro.
+    """
+    places = {i: number for number, i in enumerate(interpreters.discover())}
+
+    def place(item):
+        interpreter = getattr(getattr(item, "callspec", None), "params", {}).get("interpreter")
+        return str(item.path), places.get(interpreter, -1)
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def can_use_bpf():
     capability.require(capability.why_no_bpf(), "BPF")

@@ -2,6 +2,7 @@
 """Events against the truth: every allocation and free of a known program, with its address, none lost."""
 
 import json
+import os
 import pathlib
 
 import pytest
@@ -9,7 +10,8 @@ from probes import Watch
 from target import Target
 
 PROGRAM = pathlib.Path(__file__).with_name("event_workloads.py")
-COUNT = 20000
+# Enough for several arenas. By hand, or in a longer run: PYMEMTOP_TEST_COUNT=20000.
+COUNT = int(os.environ.get("PYMEMTOP_TEST_COUNT", "8000"))
 # What the marks themselves allocate: the integers and bytes between "attach" and getallocatedblocks().
 SLACK = 25
 

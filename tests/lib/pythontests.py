@@ -18,7 +18,7 @@ FILE_SECONDS = 900
 # Of all; what has not begun by then fails.
 TOTAL_SECONDS = 2400
 # What takes long begins first, so that it does not run alone at the end.
-LONG = "test_terminal", "test_probes", "test_builds", "test_promises", "test_faults", "test_observe"
+LONG = "test_events", "test_observe", "test_record", "test_builds", "test_leak", "test_census", "test_hostile_ends", "test_age"
 ALONE = "alone"
 
 # The exit status of a pytest in which no test was chosen.
@@ -81,18 +81,16 @@ def run_file(root, path, alone, directory, environment, seconds):
     return result
 
 
-def has(path, word):
-    return f"mark.{word}" in path.read_text()
-
-
-def only_alone(path):
-    return re.search(rf"^pytestmark = .*mark\.{ALONE}\b", path.read_text(), re.M)
-
-
 def jobs_of(root):
     """([files], [files with tests that want the machine for themselves])."""
-    files = sorted((root / "tests").glob("*/test_*.py"), key=lambda p: (p.stem not in LONG, str(p)))
-    return [p for p in files if not only_alone(p)], [p for p in files if has(p, ALONE)]
+    together, alone = [], []
+    for path in sorted((root / "tests").glob("*/test_*.py"), key=lambda p: (p.stem not in LONG, str(p))):
+        marks = set(re.findall(rf"^(@|pytestmark = .*)pytest\.mark\.{ALONE}\b", path.read_text(), re.M))
+        if marks <= {"@"}:
+            together.append(path)
+        if marks:
+            alone.append(path)
+    return together, alone
 
 
 def run(root, directory, environment, lanes):
