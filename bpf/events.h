@@ -85,6 +85,7 @@ enum event_count {
 	EVENTS_CHECKED,	     /* self-check: predicted addresses that were compared */
 	EVENTS_MISPREDICTED, /* self-check: and proved wrong */
 	EVENTS_HITS,	     /* of all sites: what the target pays for; summed by the session */
+	EVENTS_LOST_WINDOW,  /* times that a window ended early: nobody knows what came then */
 	EVENTS_COUNT_MAX,
 };
 
@@ -111,6 +112,7 @@ enum site_role {
 #define EVENTS_HOOK_BYTES 16
 
 #define SITES_MAX 1024
+#define SITE_INDEX_FRESH (SITES_MAX - 2) /* all places where pools are opened */
 #define SITE_NO_REG 0xff
 
 /* A value at a site: a register (numbered as x86 encodes them), or a word relative to one. */
@@ -135,3 +137,21 @@ union site_word {
 };
 
 _Static_assert(sizeof(union site_word) == 8, "fits a BPF cookie");
+
+/*
+ * How long the target may pay. pymemtop extends it, pymemtop-links (user/probe/links_hold.h) ends
+ * what is not extended; the programs do not look at it. In memory that outlives either of the two.
+ */
+struct events_lease {
+	__u64 until_ns;	    /* monotonic; all probes go then */
+	__u64 hits_most;    /* an open window ends at so many, as events_weigh() counts them */
+	__u64 fresh_extra;  /* how much dearer a hit is where pools are opened, in 1/256 of a hit */
+	__u64 ended_ns;	    /* when the last window ended, or began to; 0: it is open */
+	__u64 ended_hits;   /* hits when it did, weighed */
+	__u64 growth_ended; /* the probe where pools are opened was taken off too */
+};
+
+static inline __u64 events_weigh(__u64 hits, __u64 fresh_hits, __u64 fresh_extra)
+{
+	return hits + ((fresh_hits * fresh_extra) >> 8);
+}

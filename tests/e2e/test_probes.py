@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import random
 import signal
 import subprocess
 import time
@@ -19,6 +20,7 @@ FORKER = HERE / "forker.py"
 FLAT_OUT = 1e9
 # By hand: PYMEMTOP_TEST_CYCLES=1000.
 CYCLES = int(os.environ.get("PYMEMTOP_TEST_CYCLES", "60"))
+KILLS = int(os.environ.get("PYMEMTOP_TEST_KILLS", "6"))
 
 LOOP = """
 import sys, time
@@ -82,11 +84,33 @@ class Recording:
         self.process.stdout.close()
 
 
+def until(condition, what, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
 def watched_text(pid):
-    deadline = time.monotonic() + 20
-    while not breakpoints(pid) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert breakpoints(pid) > 0, "the probes never came"
+    until(lambda: breakpoints(pid) > 0, "the probes never came")
+
+
+def name_of(pid):
+    """Of a process that runs, zombies are none."""
+    try:
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if "State:\tZ" in status else status.split("Name:\t")[1].splitlines()[0]
+
+
+def links_of(process):
+    """The pymemtop-links of a pymemtop: whichever of its threads forked it."""
+    for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            if name_of(child) == "pymemtop-links":
+                return int(child)
+    return None
 
 
 def test_loss_is_told_and_healed(python, start_target, pymemtop, can_use_bpf, can_attach):
@@ -108,6 +132,120 @@ def test_loss_is_told_and_healed(python, start_target, pymemtop, can_use_bpf, ca
     assert last["events"]["lost"] == told[-1]["events"]["lost"]
     assert not last["partial"]
     assert (last["events"]["drift_objects"], last["events"]["drift_bytes"]) == (0, 0)
+
+
+def is_clean(target, links):
+    until(lambda: name_of(links) is None, "pymemtop-links is still there")
+    assert breakpoints(target.pid) == 0, "breakpoints are left"
+
+
+@pytest.mark.parametrize("mode", ("exact", "budget"))
+def test_a_killed_pymemtop_leaves_nothing(mode, python, start_target, pymemtop, can_use_bpf, can_attach):
+    """At random moments, also while windows open and close: what is detached by one who is being killed stays."""
+    target = start_target(python, LOOP)
+    alone = min(float(target.ask("0.2")) for _ in range(4))
+    for round in range(KILLS):
+        recording = Recording(pymemtop, target.pid, "-i", "100ms", "--events", mode)
+        target.process.stdin.write(b"1\n")
+        target.process.stdin.flush()
+        until(lambda: breakpoints(target.pid) or recording.process.poll() is not None, "the probes never came")
+        time.sleep(random.random() * (1.0 if mode == "budget" else 0.3))
+        links = links_of(recording.process)
+        assert links, "nobody holds the links"
+        recording.process.kill()
+        recording.process.wait()
+        recording.process.stdout.close()
+        until(lambda: name_of(links) is None, "pymemtop-links is still there", 1 if round else 20)
+        assert breakpoints(target.pid) == 0, f"breakpoints are left after {round} rounds"
+        target.line()
+    assert min(float(target.ask("0.2")) for _ in range(4)) < alone * 1.5
+
+
+def test_a_window_ends_in_the_midst_of_being_closed(python, tools, can_use_bpf, can_attach):
+    """The moment in which the kernel gives detaching up: killed right after it was asked to close."""
+    with Target(python, CHURN, 1000) as target:
+        for _ in range(KILLS):
+            with Watch(tools, target.pid) as watch:
+                assert watch.first == "ready", watch.why
+                watch.attach()
+                links = links_of(watch.process)
+                watch.process.stdin.write("detach\n")
+                watch.process.stdin.flush()
+                time.sleep(random.random() * 0.03)
+            is_clean(target, links)
+
+
+@pytest.mark.parametrize("mode", ("exact", "budget"))
+def test_a_stopped_pymemtop_lets_go(mode, python, start_target, pymemtop, can_use_bpf, can_attach):
+    target = start_target(python, CHURN, 2000)
+    limit = ("--max-overhead", "20%") if mode == "budget" else ()
+    with Recording(pymemtop, target.pid, "-i", "500ms", "--events", mode, *limit) as recording:
+        recording.picture()
+        watched_text(target.pid)
+        recording.process.send_signal(signal.SIGSTOP)
+        until(lambda: not breakpoints(target.pid), "the probes stay while pymemtop is stopped", 3)
+        assert links_of(recording.process), "pymemtop-links ended"
+        time.sleep(1)
+        assert breakpoints(target.pid) == 0
+        recording.process.send_signal(signal.SIGCONT)
+        watched_text(target.pid)
+        pictures = [recording.picture() for _ in range(8)]
+    last = pictures[-1]
+    if mode == "exact":
+        told = [p for p in pictures if any("taken off" in reason for reason in p["partial_reasons"])]
+        assert told and told[0]["events"]["lost"] > 0 and told[0]["events"]["drift_objects"] is None
+        assert not last["partial"]
+        assert (last["events"]["drift_objects"], last["events"]["drift_bytes"]) == (0, 0)
+        assert last["events"]["coverage"] < 1
+    else:
+        assert not last["partial"]
+
+
+def test_killed_links_are_made_anew(python, start_target, pymemtop, can_use_bpf, can_attach):
+    target = start_target(python, CHURN, 2000)
+    with Recording(pymemtop, target.pid, "-i", "500ms", "--events", "exact") as recording:
+        recording.picture()
+        watched_text(target.pid)
+        first = links_of(recording.process)
+        os.kill(first, signal.SIGKILL)
+        until(lambda: links_of(recording.process) not in (None, first), "no new pymemtop-links")
+        watched_text(target.pid)
+        pictures = [recording.picture() for _ in range(8)]
+        second = links_of(recording.process)
+        recording.process.send_signal(signal.SIGINT)
+        recording.process.wait(20)
+        is_clean(target, second)
+    assert any("taken off" in reason for p in pictures for reason in p["partial_reasons"])
+    assert not pictures[-1]["partial"] and pictures[-1]["events"]["drift_objects"] == 0
+
+
+def test_what_holds_the_links(python, start_target, pymemtop, can_use_bpf, can_attach):
+    """Nothing of pymemtop's but a socket, the programs and their memory; no signal that can be kept off."""
+    target = start_target(python, CHURN, 2000)
+    with Recording(pymemtop, target.pid, "-i", "500ms", "--events", "exact") as recording:
+        recording.picture()
+        watched_text(target.pid)
+        links = links_of(recording.process)
+        proc = pathlib.Path(f"/proc/{links}")
+        files = sorted(os.readlink(f) for f in (proc / "fd").iterdir())
+        kinds = {f.split(":")[0].split("[")[0] for f in files}
+        assert kinds <= {"/dev/null", "socket", "anon_inode"}, files
+        assert {f for f in files if f.startswith("anon_inode")} <= {
+            "anon_inode:bpf-prog", "anon_inode:bpf-map", "anon_inode:bpf_link", "anon_inode:bpf-link"
+        }, files
+        assert (proc / "cmdline").read_bytes().startswith(b"pymemtop-links")
+        assert os.getsid(links) == links
+        status = (proc / "status").read_text()
+        blocked = int(status.split("SigBlk:\t")[1].split()[0], 16)
+        for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP, signal.SIGPIPE, signal.SIGQUIT:
+            assert blocked & 1 << number - 1
+        own = sum(int(line.split()[1]) for line in (proc / "smaps_rollup").read_text().splitlines()
+                  if line.startswith(("Private_Dirty", "Private_Clean")))
+        assert own < 2048, f"{own} KiB of its own"
+        os.kill(links, signal.SIGTERM)
+        time.sleep(0.3)
+        assert name_of(links) == "pymemtop-links"
+    is_clean(target, links)
 
 
 def test_neighbours_pay_nothing(python, start_target, pymemtop, can_use_bpf, can_attach):

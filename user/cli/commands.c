@@ -15,6 +15,7 @@
 #include "cli/snapshot.h"
 #include "cli/stall.h"
 #include "cli/top.h"
+#include "probe/links_process.h"
 #include "version.h"
 
 #include <bpf/libbpf.h>
@@ -234,6 +235,7 @@ int commands_main(int argc, char **argv)
 	libbpf_set_print(log_libbpf);
 	interrupt_install();
 	r = dispatch(argc, argv, &err);
+	links_process_stop();
 	flushed = flush_stdout(r < 0 ? NULL : &err);
 	if (r >= 0 && flushed < 0)
 		r = flushed;

@@ -7,6 +7,7 @@
 #include "daemon/notify.h"
 #include "daemon/rights.h"
 #include "daemon/server.h"
+#include "probe/links_process.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -168,6 +169,10 @@ int daemon_run(const struct daemon_options *options, struct error *err)
 		r = rights_drop(options->user, err);
 	if (r)
 		return r;
+	/* Now it is small, and has as few rights as we. What fails is tried again, and then said.
+	 */
+	if (options->keeper.observer.events != OBSERVER_EVENTS_OFF)
+		(void)links_process_start();
 	bound_malloc();
 	r = build(&d, err);
 	if (!r)

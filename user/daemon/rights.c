@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define FILES_WANTED 8192
+#define NICE_WANTED 35 /* 20 - -15 */
 
 /* ---- limits ------------------------------------------------------------------------------------
  */
@@ -42,6 +43,8 @@ void rights_raise_limits(void)
 	raise_limit(RLIMIT_NOFILE, FILES_WANTED);
 	/* Kernels before 5.11 count BPF maps as locked memory. */
 	raise_limit(RLIMIT_MEMLOCK, RLIM_INFINITY);
+	/* For pymemtop-links, without CAP_SYS_NICE (kernel/sched/syscalls.c, can_nice()). */
+	raise_limit(RLIMIT_NICE, NICE_WANTED);
 }
 
 /* ---- seccomp -----------------------------------------------------------------------------------

@@ -6,8 +6,8 @@
 #include "base/error.h"
 
 /*
- * Room for descriptors and locked memory, which takes rights to raise; done as far as it is
- * allowed.
+ * Room for descriptors, locked memory and the priority of pymemtop-links, which takes rights to
+ * raise; done as far as it is allowed.
  */
 void rights_raise_limits(void);
 

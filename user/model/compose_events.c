@@ -59,6 +59,7 @@ static int compose_losses(struct picture *pic, const struct tracer_stats *stats)
 	static const enum event_count causes[] = { EVENTS_LOST_RING, EVENTS_LOST_POOL,
 						   EVENTS_LOST_STACK, EVENTS_LOST_SITE,
 						   EVENTS_LOST_PAIR };
+	uint64_t gaps = stats->lost_by_cause[EVENTS_LOST_WINDOW];
 	int r = 0;
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(causes); i++)
@@ -67,6 +68,12 @@ static int compose_losses(struct picture *pic, const struct tracer_stats *stats)
 				pic, "%lu event records were lost (%s): rates are too low",
 				(unsigned long)stats->lost_by_cause[causes[i]],
 				session_count_name(causes[i]));
+	if (!r && gaps)
+		r = picture_add_partial(
+			pic,
+			"%lu times the probes were taken off until pymemtop answered again: nobody "
+			"counted the records that were lost meanwhile",
+			(unsigned long)gaps);
 	if (!r && stats->left_out)
 		r = picture_add_partial(pic,
 					"%zu places hold another tool's probe with a counter of "

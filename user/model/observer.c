@@ -10,6 +10,7 @@
 #include "model/sharing.h"
 #include "model/tracer.h"
 #include "probe/allocator.h"
+#include "probe/links_process.h"
 #include "target/process.h"
 #include "target/python.h"
 #include "target/smaps.h"
@@ -87,6 +88,9 @@ static int observer_open_parts(struct observer *obs, pid_t pid, struct error *er
 		r = process_open(pid, &obs->proc, err);
 	if (r < 0)
 		return r;
+	/* Early it is small. What fails is tried again, and then said. */
+	if (obs->opts.events != OBSERVER_EVENTS_OFF)
+		(void)links_process_start();
 	r = memory_live_new(pid, &obs->mem);
 	if (r < 0)
 		return r;

@@ -31,11 +31,16 @@ void spending_price(struct spending *s, const struct plan *plan)
 	s->cores = plan->allocator.kind == ALLOCATOR_MIMALLOC ? get_nprocs() : 1;
 }
 
+double spending_fresh(const struct spending *s)
+{
+	return MAX(s->opening_ns / s->hit_ns, 1.0);
+}
+
 /* Of mean price: where pools are opened, and at candidates that are single-stepped, they are
  * dearer. */
 static uint64_t spending_hits(const struct spending *s, const struct session_stats *stats)
 {
-	double fresh = MAX(s->opening_ns / s->hit_ns - 1, 0.0);
+	double fresh = spending_fresh(s) - 1;
 	double moved = MAX(s->cost.stepped_ns / s->hit_ns - 1, 0.0);
 
 	return stats->hits +
@@ -90,6 +95,21 @@ void spending_turned(struct spending *s, const struct session_stats *stats, bool
 
 	if (s->has_budget)
 		budget_turned(&s->budget, is_open, &reading);
+}
+
+void spending_ended(struct spending *s, const struct session_stats *stats, uint64_t end_ns)
+{
+	struct budget_reading reading = { .now_ns = end_ns,
+					  .ran_ns = spending_ran(s),
+					  .hits = stats->ended_hits };
+
+	if (s->has_budget)
+		budget_ended(&s->budget, &reading);
+}
+
+uint64_t spending_allowed(const struct spending *s)
+{
+	return budget_allowed(&s->budget);
 }
 
 double spending_overhead(const struct spending *s, const struct session_stats *stats)

@@ -38,5 +38,13 @@ enum budget_action spending_step(struct spending *spending, const struct session
 				 bool is_open, uint64_t *ret_next_ns);
 void spending_turned(struct spending *spending, const struct session_stats *stats, bool is_open);
 
+/* The open window ended at @end_ns, with stats->ended_hits. Before spending_turned(). */
+void spending_ended(struct spending *spending, const struct session_stats *stats, uint64_t end_ns);
+
+/* For session_allow(), after spending_step(): hits at which a window has to end, and what a hit
+ * where pools are opened counts. */
+uint64_t spending_allowed(const struct spending *spending);
+double spending_fresh(const struct spending *spending);
+
 /* Share of the target's time since the last _look(). */
 double spending_overhead(const struct spending *spending, const struct session_stats *stats);

@@ -1,56 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "model/tracer.h"
+#include "model/tracer_private.h"
 
 #include "base/clock.h"
 #include "base/util.h"
-#include "model/blocks.h"
-#include "model/forked.h"
-#include "model/fresh.h"
-#include "model/pace.h"
-#include "model/spending.h"
-#include "probe/session.h"
 
 #include <errno.h>
 #include <math.h>
-#include <pthread.h>
 
 /* Records consumed before the lock is given up: about 2 ms of work. */
 #define BATCH_RECORDS 20000
 /* A window that stays open is cut into samples of this length. */
 #define SAMPLE_NS (500 * NSEC_PER_MSEC)
-
-_Static_assert(EVENTS_COUNT_MAX <= 16, "lost_by_cause has room");
-
-struct tracer {
-	struct tracer_options options;
-	struct memory *mem;
-	struct plan *plan;
-	struct session *session;
-	struct flows *flows;
-	struct fresh *fresh;
-	struct pools *pools;
-	struct blocks blocks;
-	uint64_t lost;	     /* as last looked at */
-	uint64_t lost_cut;   /* when the last sample ended */
-	uint64_t lost_begin; /* when the census began */
-	uint64_t lost_restart[16];
-	uint64_t grown[TRACER_CLASSES];
-	struct spending spending;
-	uint64_t start_ns, traced_ns,
-		window_ns;  /* window_ns: when the open one was opened, or last cut */
-	uint64_t now_ns;    /* as of the batch of records at hand */
-	uint64_t budget_ns; /* when the budget wants to be asked again */
-	struct pace pace;
-	uint64_t unknown_frees, consumed;
-	struct forked forked;
-	int error;
-
-	pthread_t thread;
-	bool has_thread;
-	pthread_mutex_t lock;
-	int waiting; /* threads that want the lock: the consumer makes way */
-	bool stop;
-};
+#define LOCK_WAIT_NS (100 * NSEC_PER_MSEC)
 
 static int tracer_load(struct tracer *t, struct error *err)
 {
@@ -73,6 +34,7 @@ static int tracer_load(struct tracer *t, struct error *err)
 	session.link = cost->link;
 	if (!r)
 		spending_price(&t->spending, t->plan);
+	session.cores = t->spending.cores;
 	if (!r)
 		r = cost_check_seccomp(o->proc, cost->link, err);
 	if (!r)
@@ -128,99 +90,6 @@ void tracer_free(struct tracer *t)
 	free(t);
 }
 
-static uint64_t event_size(const struct session_event *e)
-{
-	if (e->kind == EVENT_ALLOC)
-		return e->size;
-	return e->chunk ? e->chunk & ~7ull : e->size;
-}
-
-static int tracer_on_alloc(struct tracer *t, const struct session_event *e)
-{
-	uint32_t note = blocks_untyped(&t->blocks, t->now_ns);
-	int r = blocks_put(&t->blocks, e->addr, event_size(e), note);
-
-	return r < 0 ? r : fresh_push(t->fresh, e->addr, t->now_ns);
-}
-
-static int tracer_on_free(struct tracer *t, const struct session_event *e)
-{
-	uint64_t type = fresh_type_of_dead(t->fresh, e);
-	struct ledger_block block;
-	int r = blocks_take(&t->blocks, e->addr, &block);
-
-	if (t->blocks.whole && !block.addr)
-		t->unknown_frees++;
-	if (!r && (block.note & LEDGER_UNTYPED))
-		r = flows_add(t->flows, type, FLOWS_ALLOC_OBJECTS, block.size);
-	return r < 0 ? r
-		     : flows_add(t->flows, type, FLOWS_FREE_OBJECTS,
-				 block.addr ? block.size : pools_block_size(t->pools, e->addr));
-}
-
-static int tracer_on_move(struct tracer *t, const struct session_event *e)
-{
-	struct ledger_block block;
-	int r = blocks_take(&t->blocks, e->old, &block);
-	bool untyped = block.note & LEDGER_UNTYPED;
-
-	/* It is as old as it was where it came from. */
-	if (!r)
-		r = blocks_put(&t->blocks, e->addr, event_size(e),
-			       untyped ? blocks_untyped(&t->blocks, t->now_ns)
-				       : block.note & LEDGER_TIME);
-	if (!r && untyped)
-		r = fresh_push(t->fresh, e->addr, t->now_ns);
-	return r;
-}
-
-static int tracer_on_event(const struct session_event *e, void *arg)
-{
-	struct tracer *t = arg;
-
-	t->consumed++;
-	/* No block: only a target that calls its allocator in odd ways has such records. */
-	if (!e->addr || (e->kind == EVENT_MOVE && !e->old))
-		return 0;
-	switch (e->kind) {
-	case EVENT_ALLOC:
-	case EVENT_ALLOC_LARGE:
-		return tracer_on_alloc(t, e);
-	case EVENT_FREE:
-		return tracer_on_free(t, e);
-	case EVENT_MOVE:
-		return tracer_on_move(t, e);
-	case EVENT_GROW:
-		if (e->size < TRACER_CLASSES)
-			t->grown[e->size]++;
-		break;
-	}
-	return 0;
-}
-
-/* A fresh block's type was read: it is counted, once. */
-static void tracer_on_typed(void *arg, uint64_t addr, uint64_t type)
-{
-	struct tracer *t = arg;
-	struct ledger_block block;
-
-	if (!blocks_find(&t->blocks, addr, &block) || !(block.note & LEDGER_UNTYPED))
-		return;
-	if (blocks_typed(&t->blocks, &block) < 0 ||
-	    flows_add(t->flows, type, FLOWS_ALLOC_OBJECTS, block.size) < 0)
-		t->error = -ENOMEM;
-}
-
-/* Is the block at @addr still waiting for its type, and not one that came after it? */
-static bool tracer_is_wanted(void *arg, uint64_t addr, uint64_t time_ns)
-{
-	struct tracer *t = arg;
-	struct ledger_block block;
-
-	return blocks_find(&t->blocks, addr, &block) &&
-	       (block.note & ~LEDGER_MAYBE) == blocks_untyped(&t->blocks, time_ns);
-}
-
 /* What a lost record said, nothing repairs but a census: until then the ledger is not whole. */
 static void tracer_check_loss(struct tracer *t)
 {
@@ -263,6 +132,7 @@ static void tracer_resolve(struct tracer *t, uint64_t allocated_before)
 /* Ends the sample at hand at @now. Blocks younger than their header count in the next. */
 static void tracer_cut_at(struct tracer *t, uint64_t now)
 {
+	now = MAX(now, t->window_ns);
 	tracer_check_loss(t);
 	flows_cut(t->flows, (double)(now - t->window_ns) / 1e9, t->lost != t->lost_cut);
 	t->lost_cut = t->lost;
@@ -270,10 +140,14 @@ static void tracer_cut_at(struct tracer *t, uint64_t now)
 	t->window_ns = now;
 }
 
+static void tracer_mind_end(struct tracer *t);
+
 static void tracer_cut(struct tracer *t)
 {
-	uint64_t now = clock_monotonic();
+	uint64_t now;
 
+	tracer_mind_end(t);
+	now = clock_monotonic();
 	if (!session_is_attached(t->session))
 		return;
 	tracer_drain(t);
@@ -289,12 +163,22 @@ static void tracer_turned(struct tracer *t, bool is_open)
 	spending_turned(&t->spending, &stats, is_open);
 }
 
+/* Until then it was open, whoever closed it. */
+static void tracer_note_end(struct tracer *t, uint64_t end_ns)
+{
+	struct session_stats stats;
+
+	session_stats(t->session, &stats);
+	spending_ended(&t->spending, &stats, end_ns);
+}
+
 /* Nothing is recorded from the first moment of the detaching on; its end is late enough for all
  * headers. */
 static void tracer_close_window(struct tracer *t)
 {
 	uint64_t end = session_detach(t->session);
 
+	tracer_note_end(t, end);
 	tracer_drain(t);
 	tracer_resolve(t, UINT64_MAX);
 	tracer_cut_at(t, end);
@@ -315,6 +199,35 @@ static int tracer_open_window(struct tracer *t, struct error *err)
 	return 0;
 }
 
+/*
+ * Nobody knows what came and went since: what is missing in the ledger nothing repairs but a
+ * census. The window opens again at once.
+ */
+static void tracer_bridge_gap(struct tracer *t)
+{
+	uint64_t end = session_detach(t->session);
+	int r;
+
+	tracer_drain(t);
+	tracer_resolve(t, end);
+	session_count_gap(t->session);
+	tracer_cut_at(t, end);
+	r = tracer_open_window(t, NULL);
+	if (r < 0 && !t->error)
+		t->error = r;
+}
+
+/* A window that ended without being asked to: see session_has_ended(). */
+static void tracer_mind_end(struct tracer *t)
+{
+	if (t->error || !session_has_ended(t->session))
+		return;
+	if (t->options.exact)
+		tracer_bridge_gap(t);
+	else
+		tracer_close_window(t);
+}
+
 /* Opens and closes as the budget says. A window needs the probe of growth, or has one of its own.
  */
 static void tracer_budget(struct tracer *t)
@@ -327,6 +240,7 @@ static void tracer_budget(struct tracer *t)
 		return;
 	session_stats(t->session, &stats);
 	what = spending_step(&t->spending, &stats, is_open, &t->budget_ns);
+	session_allow(t->session, spending_allowed(&t->spending), spending_fresh(&t->spending));
 	if (!is_open)
 		t->error = session_watch_growth(t->session, t->spending.pulse.on);
 	switch (what) {
@@ -357,8 +271,10 @@ static uint64_t tracer_nap(struct tracer *t, ssize_t records)
 
 static uint64_t tracer_turn(struct tracer *t)
 {
-	ssize_t n = tracer_consume(t);
+	ssize_t n;
 
+	tracer_mind_end(t);
+	n = tracer_consume(t);
 	tracer_resolve(t, t->now_ns - FRESH_AGE_NS);
 	if (t->spending.has_budget)
 		tracer_budget(t);
@@ -372,6 +288,21 @@ static uint64_t tracer_turn(struct tracer *t)
 	return tracer_nap(t, n);
 }
 
+/* Who waits for the lock lives: its window shall not end. One that nobody reads any more shall. */
+static void tracer_wait_lock(struct tracer *t)
+{
+	struct timespec until;
+	uint64_t end;
+
+	do {
+		if (!__atomic_load_n(&t->error, __ATOMIC_RELAXED))
+			session_extend(t->session);
+		end = clock_monotonic() + LOCK_WAIT_NS;
+		until = (struct timespec){ .tv_sec = (time_t)(end / NSEC_PER_SEC),
+					   .tv_nsec = (long)(end % NSEC_PER_SEC) };
+	} while (pthread_mutex_clocklock(&t->lock, CLOCK_MONOTONIC, &until));
+}
+
 static void *tracer_main(void *arg)
 {
 	struct tracer *t = arg;
@@ -380,7 +311,7 @@ static void *tracer_main(void *arg)
 	while (!__atomic_load_n(&t->stop, __ATOMIC_RELAXED)) {
 		struct timespec nap = {};
 
-		pthread_mutex_lock(&t->lock);
+		tracer_wait_lock(t);
 		nap.tv_nsec = (long)(t->error ? PACE_CLOSED_NS : tracer_turn(t));
 		pthread_mutex_unlock(&t->lock);
 		if (__atomic_load_n(&t->waiting, __ATOMIC_RELAXED))

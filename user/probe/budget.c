@@ -141,13 +141,12 @@ static uint64_t clamp_step(double ns)
 	return (uint64_t)MIN(MAX(ns, (double)STEP_LEAST_NS), (double)STEP_MOST_NS);
 }
 
-enum budget_action budget_step(struct budget *budget, const struct budget_reading *reading,
-			       uint64_t *next_ns)
+/* What came since the last reading. */
+static void budget_see(struct budget *b, const struct budget_reading *reading)
 {
-	struct budget *b = budget;
 	double wall = reading->now_ns > b->last.now_ns ? (double)(reading->now_ns - b->last.now_ns)
 						       : 0;
-	double cost = budget_account(b, reading), reserve, enough, room;
+	double cost = budget_account(b, reading);
 
 	if (b->open) {
 		b->open_ns += (uint64_t)wall;
@@ -158,6 +157,26 @@ enum budget_action budget_step(struct budget *budget, const struct budget_readin
 		b->load /= 1 + wall / LOAD_HALF_LIFE_NS;
 	}
 	budget_shape(b);
+}
+
+void budget_ended(struct budget *budget, const struct budget_reading *reading)
+{
+	budget_see(budget, reading);
+}
+
+uint64_t budget_allowed(const struct budget *b)
+{
+	return b->last.hits +
+	       (uint64_t)(MAX(budget_room(b) - budget_exit_cost(b), 0.0) / b->config.price_ns);
+}
+
+enum budget_action budget_step(struct budget *budget, const struct budget_reading *reading,
+			       uint64_t *next_ns)
+{
+	struct budget *b = budget;
+	double reserve, enough, room;
+
+	budget_see(b, reading);
 	reserve = budget_exit_cost(b);
 	room = budget_room(b);
 	if (b->open) {

@@ -66,6 +66,13 @@ int budget_init(struct budget *budget, const struct budget_config *config,
 enum budget_action budget_step(struct budget *budget, const struct budget_reading *reading,
 			       uint64_t *next_ns);
 
+/* The open window has ended, as of @reading: for who learns of it later, before budget_turned(). */
+void budget_ended(struct budget *budget, const struct budget_reading *reading);
+
+/* The hits, in all, at which an open window must end whether or not anybody asks in between: as of
+ * the last step. */
+uint64_t budget_allowed(const struct budget *budget);
+
 /* The window is open, or closed, from now on. */
 void budget_turned(struct budget *budget, bool open, const struct budget_reading *reading);
 

@@ -13,6 +13,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -100,47 +101,43 @@ static double pass_ns(const void *block, int hits)
 struct measurement {
 	struct events *bpf;
 	struct ring ring;
+	struct links *links;
 	enum session_link link;
 	uint64_t offset; /* of the instruction in our file */
 	uint64_t close_ns;
 	pid_t pid; /* whose pass is probed; 0: ours */
 };
 
-static int attach(const struct measurement *m, struct links *links, const struct bpf_program *prog,
-		  enum site_role role)
+static int attach(const struct measurement *m, enum links_program program, enum site_role role)
 {
 	union site_word cookie = { .c = { .role = (uint8_t)role, .reg = 7, .size_reg = 7 } };
-	struct links_target target = { .path = "/proc/self/exe",
-				       .is_return = role == SITE_FRESH,
-				       .pid = m->pid ? m->pid : getpid() };
-	uint64_t word = cookie.word, offset = m->offset, back = 0;
-	int r;
+	uint64_t word = cookie.word, offset = m->offset;
+	struct links_batch batch = { .program = program,
+				     .path = "/proc/self/exe", /* its own, which is ours */
+				     .is_return = role == SITE_FRESH,
+				     .pid = m->pid ? m->pid : getpid(),
+				     .offsets = &offset,
+				     .cookies = &word,
+				     .count = 1 };
 
 	if (role == SITE_OPENING) /* where those of 3.8 are: at what is single-stepped */
-		back = (uint64_t)(cost_site - (const char *)(uintptr_t)cost_pass);
-	offset -= back;
-	r = programs_place(m->bpf, prog, target.is_return, (uint64_t)(uintptr_t)cost_site - back,
-			   word);
-	if (r)
-		return r;
-	if (m->link == SESSION_LINK_PERF)
-		return links_add_perf(links, prog, &target, &offset, &word, 1);
-	return links_add_multi(links, prog, &target, &offset, &word, 1);
+		offset -= (uint64_t)(cost_site - (const char *)(uintptr_t)cost_pass);
+	return links_add(m->links, LINKS_PASSING, &batch);
 }
 
-static int measure_one(struct measurement *m, const struct bpf_program *prog, enum site_role role,
+static int measure_one(struct measurement *m, enum links_program program, enum site_role role,
 		       double *ret)
 {
 	static const uint64_t block[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
 	int hits = role == SITE_OPENING ? STEPPED_HITS : ROUND_HITS, r;
-	struct links links = { 0 };
 	double bare = pass_ns(block, hits);
 
-	r = attach(m, &links, prog, role);
+	r = attach(m, program, role);
 	if (!r)
 		*ret = MAX(pass_ns(block, hits) - bare, 1.0);
 	m->close_ns = clock_monotonic();
-	links_clear(&links);
+	if (!r)
+		r = links_clear(m->links, LINKS_PASSING);
 	m->close_ns = clock_monotonic() - m->close_ns;
 	while (ring_next(&m->ring))
 		;
@@ -173,23 +170,25 @@ static void *spin(void *arg)
 /* What attaching and detaching so many sites takes of a thread that runs beside. */
 static int turn_round(const struct measurement *m, struct spinner *s, double *ret)
 {
-	struct links_target target = { .path = "/proc/self/exe", .pid = getpid() };
 	uint64_t offsets[TURN_SITES], cookies[TURN_SITES] = { 0 }, lost, start;
-	size_t sites = m->link == SESSION_LINK_PERF ? 1 : TURN_SITES;
-	struct links links = { 0 };
+	struct links_batch batch = { .program = LINKS_ON_EMPTY,
+				     .path = "/proc/self/exe",
+				     .pid = getpid(),
+				     .offsets = offsets,
+				     .cookies = cookies,
+				     .count = m->link == SESSION_LINK_PERF ? 1 : TURN_SITES };
 	int r;
 
 	for (size_t i = 0; i < TURN_SITES; i++)
 		offsets[i] = m->offset + 3 + 2 * i; /* je, ret */
 	lost = __atomic_load_n(&s->lost_ns, __ATOMIC_RELAXED);
 	start = clock_monotonic();
-	r = sites == 1
-		    ? links_add_perf(&links, m->bpf->progs.on_empty, &target, offsets, cookies, 1)
-		    : links_add_multi(&links, m->bpf->progs.on_empty, &target, offsets, cookies,
-				      sites);
-	links_clear(&links);
+	r = links_add(m->links, LINKS_PASSING, &batch);
+	if (!r)
+		r = links_clear(m->links, LINKS_PASSING);
 	lost = __atomic_load_n(&s->lost_ns, __ATOMIC_RELAXED) - lost;
-	*ret = ((double)lost - s->usual * (double)(clock_monotonic() - start)) / 2 / (double)sites;
+	*ret = ((double)lost - s->usual * (double)(clock_monotonic() - start)) / 2 /
+	       (double)batch.count;
 	return r;
 }
 
@@ -244,10 +243,9 @@ static void *pass_once(void *block)
 static int measure_threads(const struct measurement *m, bool *ret)
 {
 	static uint64_t block[8] = { 1 };
-	struct links links = { 0 };
 	uint64_t before, after;
 	pthread_t thread;
-	int r = attach(m, &links, m->bpf->progs.on_empty, SITE_EMPTY);
+	int r = attach(m, LINKS_ON_EMPTY, SITE_EMPTY);
 
 	if (r)
 		return r;
@@ -257,10 +255,17 @@ static int measure_threads(const struct measurement *m, bool *ret)
 	else
 		pthread_join(thread, NULL);
 	after = m->bpf->bss->empty_hits;
-	links_clear(&links);
 	if (!r)
 		*ret = after > before;
-	return r;
+	return r ? r : links_clear(m->links, LINKS_PASSING);
+}
+
+static void unload(struct measurement *m)
+{
+	links_freep(&m->links);
+	if (m->bpf)
+		programs_free(m->bpf, &m->ring);
+	m->bpf = NULL;
 }
 
 static int load(struct measurement *m)
@@ -271,10 +276,10 @@ static int load(struct measurement *m)
 		return r;
 	m->bpf->rodata->pool_mask = UINT64_MAX;
 	r = programs_load(m->bpf, &m->ring);
-	if (r) {
-		programs_free(m->bpf, &m->ring);
-		m->bpf = NULL;
-	}
+	if (!r)
+		r = programs_links(m->bpf, m->link, &m->links);
+	if (r)
+		unload(m);
 	return r;
 }
 
@@ -285,25 +290,24 @@ static int measure_all(struct measurement *m, struct cost *cost)
 	if (r)
 		return r;
 	m->bpf->bss->enabled = 1;
-	r = measure_one(m, m->bpf->progs.on_empty, SITE_EMPTY, &cost->empty_ns);
+	r = measure_one(m, LINKS_ON_EMPTY, SITE_EMPTY, &cost->empty_ns);
 	if (!r)
-		r = measure_one(m, m->bpf->progs.on_site, SITE_BLOCK, &cost->alloc_ns);
+		r = measure_one(m, LINKS_ON_SITE, SITE_BLOCK, &cost->alloc_ns);
 	if (!r)
-		r = measure_one(m, m->bpf->progs.on_site, SITE_PAGE, &cost->page_ns);
+		r = measure_one(m, LINKS_ON_SITE, SITE_PAGE, &cost->page_ns);
 	if (!r)
-		r = measure_one(m, m->bpf->progs.on_site, SITE_FREE, &cost->free_ns);
+		r = measure_one(m, LINKS_ON_SITE, SITE_FREE, &cost->free_ns);
 	if (!r)
-		r = measure_one(m, m->bpf->progs.on_fresh, SITE_OPENING, &cost->stepped_ns);
+		r = measure_one(m, LINKS_ON_FRESH, SITE_OPENING, &cost->stepped_ns);
 	if (!r)
-		r = measure_one(m, m->bpf->progs.on_fresh, SITE_FRESH, &cost->fresh_ns);
+		r = measure_one(m, LINKS_ON_FRESH, SITE_FRESH, &cost->fresh_ns);
 	if (!r)
 		r = measure_threads(m, &cost->address_space_filter);
 	if (!r)
 		r = measure_turn(m, &cost->turn_ns);
 	cost->link = m->link;
 	cost->close_ns = m->close_ns;
-	programs_free(m->bpf, &m->ring);
-	m->bpf = NULL;
+	unload(m);
 	return r;
 }
 
@@ -324,6 +328,11 @@ int cost_measure(enum session_link link, struct cost *ret, struct error *err)
 	if (r == -EPERM || r == -EACCES)
 		return error_set(err, -r, EXIT_NO_PERMISSION,
 				 "cannot use BPF: run as root, or with CAP_BPF and CAP_PERFMON");
+	if (r == -EINVAL)
+		return error_set(
+			err, -r, EXIT_UNSUPPORTED,
+			"this kernel cannot tell one probe from another: events need Linux "
+			"5.15 or later (use --events off)");
 	if (r)
 		return error_set(err, -r, EXIT_UNSUPPORTED,
 				 "cannot probe ourselves: %s (see pymemtop doctor)", strerror(-r));
@@ -356,6 +365,7 @@ static void __attribute__((noreturn)) pass_sandboxed(int go)
 	struct sock_fprog program = { .len = ARRAY_SIZE(filter), .filter = filter };
 	char byte;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (read(go, &byte, 1) == 1 && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
 	    !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
 		cost_pass(block);
@@ -366,7 +376,6 @@ static void __attribute__((noreturn)) pass_sandboxed(int go)
 /* 0 where the child lived through it. */
 static int try_sandboxed(struct measurement *m, int go_read, int go_write)
 {
-	struct links links = { 0 };
 	int r, status = 0;
 
 	m->pid = fork();
@@ -374,12 +383,13 @@ static int try_sandboxed(struct measurement *m, int go_read, int go_write)
 		return -errno;
 	if (!m->pid)
 		pass_sandboxed(go_read);
-	r = attach(m, &links, m->bpf->progs.on_fresh, SITE_FRESH);
+	r = attach(m, LINKS_ON_FRESH, SITE_FRESH);
 	if (write(go_write, "", 1) != 1 && !r)
 		r = -errno;
 	while (waitpid(m->pid, &status, 0) < 0 && errno == EINTR)
 		;
-	links_clear(&links);
+	if (!r)
+		r = links_clear(m->links, LINKS_PASSING);
 	if (r)
 		return r;
 	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -ENOTSUP;
@@ -399,8 +409,7 @@ int cost_check_seccomp(const struct process *proc, enum session_link link, struc
 		r = load(&m);
 	if (!r)
 		r = try_sandboxed(&m, go[0], go[1]);
-	if (m.bpf)
-		programs_free(m.bpf, &m.ring);
+	unload(&m);
 	close(go[0]);
 	close(go[1]);
 	if (!r)

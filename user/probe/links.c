@@ -1,128 +1,227 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "probe/links.h"
 
-#include "base/cleanup.h"
 #include "base/util.h"
-#include "probe/kernel.h"
+#include "probe/links_process.h"
+#include "probe/links_wire.h"
 
 #include <errno.h>
-#include <linux/bpf.h>
-#include <pthread.h>
-#include <sys/syscall.h>
+#include <poll.h>
+#include <sys/socket.h>
 
-#define LINKS_MULTI_MAX 8
-#define UPROBE_MULTI_RETURN 1 /* BPF_F_UPROBE_MULTI_RETURN */
+#define LOOK_AGAIN_MS 1000
 
-/* What BPF_LINK_CREATE reads for BPF_TRACE_UPROBE_MULTI (include/uapi/linux/bpf.h, v6.6). */
-struct link_create_uprobe_multi {
-	uint32_t prog_fd;
-	uint32_t target_fd;
-	uint32_t attach_type;
-	uint32_t flags;
-	uint64_t path;
-	uint64_t offsets;
-	uint64_t ref_ctr_offsets;
-	uint64_t cookies;
-	uint32_t count;
-	uint32_t multi_flags;
-	uint32_t pid;
-	uint32_t pad;
+struct links {
+	int fd; /* to the thread of pymemtop-links that is ours */
+	bool is_gone;
+	size_t held;
+	struct links_request request;
 };
 
-_Static_assert(sizeof(struct link_create_uprobe_multi) == 64, "the kernel's layout");
-
-int links_multi(const struct bpf_program *prog, const struct links_target *target,
-		const uint64_t *offsets, const uint64_t *cookies, size_t count)
+/* Descriptors are in it: all or none arrives. */
+static int send_hello(int control, const struct links_options *options, int theirs)
 {
-	struct link_create_uprobe_multi attr = {
-		.prog_fd = (uint32_t)bpf_program__fd(prog),
-		.attach_type = LINKS_UPROBE_MULTI,
-		.path = (uint64_t)(uintptr_t)target->path,
-		.offsets = (uint64_t)(uintptr_t)offsets,
-		.cookies = (uint64_t)(uintptr_t)cookies,
-		.count = (uint32_t)count,
-		.multi_flags = target->is_return ? UPROBE_MULTI_RETURN : 0,
-		.pid = (uint32_t)target->pid,
-	};
-	long fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+	struct links_hello hello = { .is_perf = options->is_perf };
+	struct iovec part = { .iov_base = &hello, .iov_len = sizeof(hello) };
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(LINKS_FDS * sizeof(int))];
+	} extra = { 0 };
+	struct msghdr message = { .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = &extra,
+				  .msg_controllen = sizeof(extra.space) };
+	int fds[LINKS_FDS];
 
-	return fd < 0 ? -errno : (int)fd;
+	fds[LINKS_FD_SOCKET] = theirs;
+	fds[LINKS_FD_SHARED] = options->shared;
+	memcpy(&fds[LINKS_FD_PROGRAMS], options->programs, sizeof(options->programs));
+	extra.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(fds)),
+				       .cmsg_level = SOL_SOCKET,
+				       .cmsg_type = SCM_RIGHTS };
+	memcpy(CMSG_DATA(&extra.head), fds, sizeof(fds));
+	return sendmsg(control, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-int links_add_multi(struct links *links, const struct bpf_program *prog,
-		    const struct links_target *target, const uint64_t *offsets,
-		    const uint64_t *cookies, size_t count)
+/* It may take long where every place is detached by itself. One who is stopped is woken: nobody
+ * but us has a use for it. */
+static int wait_answer(struct links *links, struct links_answer *ret)
 {
-	int *grown, fd;
+	struct pollfd in = { .fd = links->fd, .events = POLLIN };
+	ssize_t n;
 
-	if (!count)
-		return 0;
-	grown = reallocarray(links->multi, links->multi_count + 1, sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	links->multi = grown;
-	fd = links_multi(prog, target, offsets, cookies, count);
-	if (fd < 0)
-		return fd;
-	links->multi[links->multi_count++] = fd;
-	return 0;
-}
+	for (;;) {
+		int r = poll(&in, 1, LOOK_AGAIN_MS);
 
-int links_add_perf(struct links *links, const struct bpf_program *prog,
-		   const struct links_target *target, const uint64_t *offsets,
-		   const uint64_t *cookies, size_t count)
-{
-	struct bpf_link **grown =
-		reallocarray(links->perf, links->perf_count + count, sizeof(struct bpf_link *));
-	bool with_cookie = kernel_has(KERNEL_COOKIE);
-
-	if (!grown)
-		return -ENOMEM;
-	links->perf = grown;
-	for (size_t i = 0; i < count; i++) {
-		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = with_cookie ? cookies[i] : 0,
-			    .retprobe = target->is_return);
-		struct bpf_link *link = bpf_program__attach_uprobe_opts(
-			prog, target->pid ? target->pid : -1, target->path, offsets[i], &opts);
-
-		if (!link)
+		if (r < 0 && errno != EINTR)
 			return -errno;
-		links->perf[links->perf_count++] = link;
+		if (!r)
+			links_process_wake();
+		if (r > 0)
+			break;
 	}
+	n = recv(links->fd, ret, sizeof(*ret), 0);
+	if (n < 0 && errno != ECONNRESET)
+		return -errno;
+	if (n != (ssize_t)sizeof(*ret)) {
+		links->is_gone = true;
+		links->held = 0;
+		return -EPIPE;
+	}
+	links->held = ret->held;
+	return ret->result;
+}
+
+static int send_request(struct links *links)
+{
+	if (links->is_gone)
+		return -EPIPE;
+	if (send(links->fd, &links->request, links_request_size(&links->request), MSG_NOSIGNAL) >=
+	    0)
+		return 0;
+	if (errno != EPIPE && errno != ECONNRESET)
+		return -errno;
+	links->is_gone = true;
+	links->held = 0;
+	return -EPIPE;
+}
+
+static int call(struct links *links, struct links_answer *ret)
+{
+	struct links_answer answer;
+	int r = send_request(links);
+
+	return r ? r : wait_answer(links, ret ? ret : &answer);
+}
+
+int links_new(const struct links_options *options, struct links **ret)
+{
+	_cleanup_links_ struct links *links = calloc(1, sizeof(*links));
+	_cleanup_close_ int theirs = -1;
+	struct links_answer answer;
+	int pair[2], control, r;
+
+	if (!links)
+		return -ENOMEM;
+	links->fd = -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	links->fd = pair[0];
+	theirs = pair[1];
+	/* One that ended just now is found out by writing to it. */
+	for (int tries = 0; tries < 2; tries++) {
+		control = links_process_start();
+		r = control < 0 ? control : send_hello(control, options, theirs);
+		if (r != -EPIPE && r != -ECONNRESET)
+			break;
+		links_process_lost(control);
+	}
+	cleanup_close(&theirs);
+	if (!r)
+		r = wait_answer(links, &answer);
+	if (!r)
+		*ret = TAKE_PTR(links);
+	return r;
+}
+
+/* Its thread detaches all when it sees that we are gone, and is gone itself when all is. */
+void links_free(struct links *links)
+{
+	struct links_answer answer;
+
+	if (!links)
+		return;
+	if (links->fd >= 0 && !links->is_gone && !shutdown(links->fd, SHUT_WR))
+		while (wait_answer(links, &answer) != -EPIPE && !links->is_gone)
+			;
+	cleanup_close(&links->fd);
+	free(links);
+}
+
+static int fill(struct links *links, enum links_op op, enum links_group group,
+		const struct links_batch *batch)
+{
+	struct links_request *request = &links->request;
+
+	request->op = op;
+	request->group = group;
+	request->count = 0;
+	if (!batch)
+		return 0;
+	if (batch->count > SITES_MAX)
+		return -E2BIG;
+	if (strlen(batch->path) >= sizeof(request->path))
+		return -ENAMETOOLONG;
+	request->program = batch->program;
+	request->is_return = batch->is_return;
+	request->pid = batch->pid;
+	request->count = (uint32_t)batch->count;
+	memcpy(request->path, batch->path, strlen(batch->path) + 1);
+	memcpy(request->words, batch->offsets, batch->count * sizeof(uint64_t));
+	memcpy(request->words + batch->count, batch->cookies, batch->count * sizeof(uint64_t));
 	return 0;
 }
 
-static void *close_one(void *fd)
+int links_add(struct links *links, enum links_group group, const struct links_batch *batch)
 {
-	cleanup_close(fd);
-	return NULL;
+	int r = batch->count ? fill(links, LINKS_OP_ADD, group, batch) : 0;
+
+	return r || !batch->count ? r : call(links, NULL);
 }
 
-/*
- * The last reference to a link removes its probes and then waits for a grace period, tens of
- * milliseconds. Links are closed side by side, so that it is waited for once.
- */
-static void close_all(int *fds, size_t count)
+int links_clear(struct links *links, enum links_group group)
 {
-	pthread_t threads[LINKS_MULTI_MAX];
-	bool started[LINKS_MULTI_MAX] = { false };
-
-	for (size_t i = 1; i < count && i < LINKS_MULTI_MAX; i++)
-		started[i] = !pthread_create(&threads[i], NULL, close_one, &fds[i]);
-	for (size_t i = 0; i < count; i++) {
-		if (i < LINKS_MULTI_MAX && started[i])
-			pthread_join(threads[i], NULL);
-		else
-			cleanup_close(&fds[i]);
-	}
+	fill(links, LINKS_OP_CLEAR, group, NULL);
+	return call(links, NULL);
 }
 
-void links_clear(struct links *links)
+int links_queue(struct links *links, enum links_group group, const struct links_batch *batch)
 {
-	close_all(links->multi, links->multi_count);
-	for (size_t i = 0; i < links->perf_count; i++)
-		bpf_link__destroy(links->perf[i]);
-	free(links->multi);
-	free(links->perf);
-	*links = (struct links){ 0 };
+	int r = batch->count ? fill(links, LINKS_OP_QUEUE, group, batch) : 0;
+
+	return r || !batch->count ? r : send_request(links);
+}
+
+int links_open_window(struct links *links, uint64_t patience_ns, int cores, uint64_t *ret_ns)
+{
+	struct links_answer answer;
+	int r;
+
+	fill(links, LINKS_OP_OPEN, LINKS_WINDOW, NULL);
+	links->request.last_ns = patience_ns;
+	links->request.cores = (uint32_t)MAX(cores, 1);
+	r = call(links, &answer);
+	if (!r && ret_ns)
+		*ret_ns = answer.at_ns;
+	return r;
+}
+
+int links_close_window(struct links *links)
+{
+	fill(links, LINKS_OP_CLOSE, LINKS_WINDOW, NULL);
+	return call(links, NULL);
+}
+
+int links_sample(struct links *links, const struct links_batch *batch, uint64_t last_ns,
+		 uint64_t most)
+{
+	int r = fill(links, LINKS_OP_SAMPLE, LINKS_PASSING, batch);
+
+	links->request.last_ns = last_ns;
+	links->request.most = most;
+	return r || !batch->count ? r : call(links, NULL);
+}
+
+bool links_is_alive(const struct links *links)
+{
+	char byte;
+
+	/* It writes only when asked: what there is to read is the end. */
+	return !links->is_gone && recv(links->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	       (errno == EAGAIN || errno == EINTR);
+}
+
+size_t links_held(const struct links *links)
+{
+	return links->held;
 }

@@ -2,59 +2,16 @@
 #include "probe/programs.h"
 
 #include "base/util.h"
-#include "probe/kernel.h"
-#include "probe/links.h"
 
 #include "events.skel.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
-#include <linux/bpf.h>
 #include <sys/mman.h>
-
-#define PLACES_MAX (2 * SITES_MAX) /* sites, and where they are checked */
-
-/*
- * Where the kernel has no addition that tells what was there before, it does not take a program
- * that has one, even where that is never reached (v5.10 kernel/bpf/verifier.c,
- * resolve_pseudo_ldimm64()). has_fetch keeps it from being reached; here it becomes one without.
- */
-static int drop_fetches(struct bpf_program *prog)
-{
-	size_t count = bpf_program__insn_cnt(prog);
-	_cleanup_free_ struct bpf_insn *insns = reallocarray(NULL, count, sizeof(*insns));
-
-	if (!insns)
-		return -ENOMEM;
-	memcpy(insns, bpf_program__insns(prog), count * sizeof(*insns));
-	for (size_t i = 0; i < count; i++) {
-		if (insns[i].code == (BPF_STX | BPF_ATOMIC | BPF_DW) &&
-		    insns[i].imm == (BPF_ADD | BPF_FETCH))
-			insns[i].imm = BPF_ADD;
-	}
-	return bpf_program__set_insns(prog, insns, count);
-}
-
-static int suit_kernel(struct events *programs)
-{
-	struct bpf_program *prog;
-	int r = 0;
-
-	programs->rodata->has_cookie = kernel_has(KERNEL_COOKIE);
-	programs->rodata->has_fetch = kernel_has(KERNEL_FETCH);
-	if (!programs->rodata->has_cookie)
-		r = bpf_map__set_max_entries(programs->maps.places, PLACES_MAX);
-	if (programs->rodata->has_fetch)
-		return r;
-	bpf_object__for_each_program(prog, programs->obj) if (!r) r = drop_fetches(prog);
-	return r;
-}
 
 int programs_open(enum session_link link, size_t records, struct events **ret)
 {
 	struct events *programs;
 	struct bpf_program *prog;
-	int r;
 
 	if (records <= RING_SLACK || records & (records - 1) || records > UINT32_MAX)
 		return -EINVAL;
@@ -67,29 +24,8 @@ int programs_open(enum session_link link, size_t records, struct events **ret)
 		bpf_object__for_each_program(prog, programs->obj)
 			bpf_program__set_expected_attach_type(
 				prog, (enum bpf_attach_type)LINKS_UPROBE_MULTI);
-	r = suit_kernel(programs);
-	if (r) {
-		events__destroy(programs);
-		return r;
-	}
 	*ret = programs;
 	return 0;
-}
-
-int programs_place(struct events *programs, const struct bpf_program *prog, bool is_return,
-		   uint64_t address, uint64_t cookie)
-{
-	if (programs->rodata->has_cookie || prog == programs->progs.on_empty)
-		return 0;
-	if (prog == programs->progs.on_fresh)
-		programs->bss->fresh_cookie = is_return ? cookie : 0;
-	if (prog == programs->progs.on_return)
-		programs->bss->return_cookie = cookie;
-	if (is_return)
-		return 0;
-	return bpf_map_update_elem(bpf_map__fd(programs->maps.places), &address, &cookie, BPF_ANY)
-		       ? -errno
-		       : 0;
 }
 
 static size_t ring_bytes(size_t records)
@@ -111,6 +47,8 @@ int programs_load(struct events *programs, struct ring *ret)
 		      bpf_map__fd(programs->maps.ring), 0);
 	if (places == MAP_FAILED)
 		return -errno;
+	/* pymemtop-links, when it is started, has no use for it. */
+	madvise(places, ring_bytes(records), MADV_DONTFORK);
 	*ret = (struct ring){ .places = places,
 			      .count = records,
 			      .produced = (const uint64_t *)&programs->bss->produced,
@@ -124,4 +62,20 @@ void programs_free(struct events *programs, struct ring *ring)
 		munmap((void *)ring->places, ring_bytes(ring->count));
 	*ring = (struct ring){ 0 };
 	events__destroy(programs);
+}
+
+int programs_links(const struct events *programs, enum session_link link, struct links **ret)
+{
+	const struct links_options options = {
+		.programs = {
+			[LINKS_ON_SITE] = bpf_program__fd(programs->progs.on_site),
+			[LINKS_ON_FRESH] = bpf_program__fd(programs->progs.on_fresh),
+			[LINKS_ON_RETURN] = bpf_program__fd(programs->progs.on_return),
+			[LINKS_ON_EMPTY] = bpf_program__fd(programs->progs.on_empty),
+		},
+		.shared = bpf_map__fd(programs->maps.bss),
+		.is_perf = link == SESSION_LINK_PERF,
+	};
+
+	return links_new(&options, ret);
 }

@@ -1,36 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "probe/session.h"
+#include "probe/session_private.h"
 
 #include "base/clock.h"
 #include "base/util.h"
-#include "probe/kernel.h"
-#include "probe/links.h"
 #include "probe/programs.h"
-
-#include "events.skel.h"
 
 #include <errno.h>
 
-#define FRESH_SITE (SITES_MAX - 2)
 #define HOT_PART 100
 
-/* A place that another tool holds with a reference counter of its own (as USDT probes have) is
- * refused to us: kernel/events/uprobes.c, alloc_uprobe(), -EINVAL. */
-enum refusal { SITE_GRANTED, SITE_MOVED, SITE_LEFT_OUT };
-
-struct session {
-	const struct plan *plan;
-	struct session_options options;
-	struct events *bpf;
-	struct ring ring;
-	struct links hot, window, growth; /* hot: of a window, what is hit most */
-	bool attached;
-	uint8_t refusals[SITES_MAX];
-	uint64_t attach_ns, detach_ns, windows;
-};
+void session_extend(struct session *session)
+{
+	__atomic_store_n(&session_lease(session)->until_ns, clock_monotonic() + LINKS_PATIENCE_NS,
+			 __ATOMIC_SEQ_CST);
+}
 
 ssize_t session_consume(struct session *session, session_event_fn fn, void *arg, size_t max)
 {
+	session_extend(session);
 	return records_consume(&session->ring, session->plan->is_glibc, session->options.pools, fn,
 			       arg, max);
 }
@@ -91,16 +78,6 @@ static int load_error(struct error *err, int r)
 			 "cannot load BPF programs: %s (see pymemtop doctor)", strerror(-r));
 }
 
-/* Threads without a GIL place records at the same time. */
-static int check_writers(const struct plan *plan, struct error *err)
-{
-	if (plan->allocator.kind != ALLOCATOR_MIMALLOC || kernel_has(KERNEL_FETCH))
-		return 0;
-	return error_set(err, ENOTSUP, EXIT_UNSUPPORTED,
-			 "cannot trace a free-threaded Python on this kernel: Linux 5.12 or later "
-			 "is needed (use --events off)");
-}
-
 int session_new(const struct plan *plan, const struct session_options *options,
 		struct session **ret, struct error *err)
 {
@@ -109,16 +86,16 @@ int session_new(const struct plan *plan, const struct session_options *options,
 
 	if (!session)
 		return -ENOMEM;
-	r = check_writers(plan, err);
-	if (r)
-		return r;
 	session->plan = plan;
 	session->options = *options;
 	if (!session->options.ring_records)
 		session->options.ring_records = SESSION_RING_EXACT;
 	r = load(session);
+	if (!r)
+		r = programs_links(session->bpf, session->options.link, &session->links);
 	if (r)
 		return load_error(err, r);
+	session_allow(session, UINT64_MAX, 1);
 	*ret = TAKE_PTR(session);
 	return 0;
 }
@@ -127,8 +104,7 @@ void session_free(struct session *session)
 {
 	if (!session)
 		return;
-	session_detach(session);
-	links_clear(&session->growth);
+	links_freep(&session->links);
 	programs_free(session->bpf, &session->ring);
 	free(session);
 }
@@ -136,37 +112,28 @@ void session_free(struct session *session)
 /* Places in one file for one program. */
 struct batch {
 	uint64_t offsets[SITES_MAX], cookies[SITES_MAX];
-	uint64_t addresses[SITES_MAX]; /* in the target */
 	size_t count;
 };
 
-static void batch_add(struct batch *batch, uint64_t offset, uint64_t address,
-		      struct site_cookie cookie)
+static void batch_add(struct batch *batch, uint64_t offset, struct site_cookie cookie)
 {
 	if (batch->count >= SITES_MAX)
 		return;
 	batch->offsets[batch->count] = offset;
-	batch->addresses[batch->count] = address;
 	batch->cookies[batch->count++] = ((union site_word){ .c = cookie }).word;
 }
 
-static int batch_attach(struct session *session, struct links *links,
-			const struct bpf_program *prog, const struct links_target *where,
-			const struct batch *batch)
+/* In the image where @path is NULL. */
+static struct links_batch batch_of(const struct session *session, const struct batch *batch,
+				   enum links_program program, const char *path, bool is_return)
 {
-	struct links_target target = *where;
-	int r = 0;
-
-	for (size_t i = 0; !r && i < batch->count; i++)
-		r = programs_place(session->bpf, prog, where->is_return, batch->addresses[i],
-				   batch->cookies[i]);
-	if (r)
-		return r;
-	target.pid = session->options.pid;
-	if (session->options.link == SESSION_LINK_PERF)
-		return links_add_perf(links, prog, &target, batch->offsets, batch->cookies,
-				      batch->count);
-	return links_add_multi(links, prog, &target, batch->offsets, batch->cookies, batch->count);
+	return (struct links_batch){ .program = program,
+				     .path = path ? path : session->plan->image_path,
+				     .pid = session->options.pid,
+				     .is_return = is_return,
+				     .offsets = batch->offsets,
+				     .cookies = batch->cookies,
+				     .count = batch->count };
 }
 
 static struct site_cookie site_cookie(const struct site *site, size_t index)
@@ -190,14 +157,13 @@ static bool is_used(const struct session *session, size_t index)
 static void batch_add_site(struct batch *batch, const struct session *session, size_t index)
 {
 	const struct site *site = &session->plan->sites.list[index];
-	uint64_t back = 0;
+	uint64_t offset = site->offset;
 
 	if (!is_used(session, index))
 		return;
 	if (session->refusals[index] == SITE_MOVED)
-		back = site->vaddr - site->spare;
-	batch_add(batch, site->offset - back, site->vaddr + session->plan->bias - back,
-		  site_cookie(site, index));
+		offset -= site->vaddr - site->spare;
+	batch_add(batch, offset, site_cookie(site, index));
 }
 
 /* Was a hundredth of the hits so far here? */
@@ -206,71 +172,47 @@ static bool is_hot(const struct session *session, size_t index, uint64_t all)
 	return session_site_hits(session, index) > all / HOT_PART;
 }
 
-static uint64_t all_hits(const struct session *session)
-{
-	uint64_t all = 0;
-
-	for (size_t i = 0; i < SITES_MAX; i++)
-		all += session_site_hits(session, i);
-	return all;
-}
-
 /*
  * Hits while a window opens or closes are paid for and count for nothing. So the few sites that
- * most hits are at have a link of their own, which is the last to come and the first to go.
+ * most hits are at have a link of their own, which is the last to come and the first to go; and one
+ * that does nothing, at a site that is hit little, makes way for their going.
  */
-static int attach_sites(struct session *session)
+static int queue_sites(struct session *session)
 {
-	_cleanup_free_ struct batch *cold = calloc(1, sizeof(*cold));
-	_cleanup_free_ struct batch *hot = calloc(1, sizeof(*hot));
-	struct links_target target = { .path = session->plan->image_path };
+	_cleanup_free_ struct batch *batch[3] = { calloc(3, sizeof(struct batch)) };
+	struct batch *cold = &batch[0][0], *hot = &batch[0][1], *way = &batch[0][2];
 	const struct plan *plan = session->plan;
-	uint64_t all = all_hits(session);
-	int r;
+	uint64_t all = session_hits(session);
+	int r = 0;
 
-	if (!cold || !hot)
+	if (!batch[0])
 		return -ENOMEM;
-	for (size_t i = 0; i < plan->sites.count; i++)
-		batch_add_site(is_hot(session, i, all) ? hot : cold, session, i);
-	r = batch_attach(session, &session->window, session->bpf->progs.on_site, &target, cold);
-	return r ? r
-		 : batch_attach(session, &session->hot, session->bpf->progs.on_site, &target, hot);
-}
+	for (size_t i = 0; i < plan->sites.count; i++) {
+		bool hits = is_hot(session, i, all);
 
-/*
- * Who changes breakpoints after some time without such a change waits for a grace period first,
- * 10 ms here (kernel/events/uprobes.c, register_for_each_vma(): percpu_down_write(&dup_mmap_sem)).
- * Hits would go on so long, so a link that does nothing, at a site that has its breakpoint already,
- * takes the wait upon itself while the window is still of use.
- */
-static void make_way(struct session *session, struct links *links)
-{
-	const struct plan *plan = session->plan;
-	uint64_t all = all_hits(session);
-	size_t cold = 0;
-	struct batch batch = { 0 };
+		batch_add_site(hits ? hot : cold, session, i);
+		if (!hits && !way->count && session->options.link == SESSION_LINK_MULTI)
+			batch_add_site(way, session, i);
+	}
+	const struct links_batch list[] = {
+		batch_of(session, way, LINKS_ON_EMPTY, NULL, false),
+		batch_of(session, cold, LINKS_ON_SITE, NULL, false),
+		batch_of(session, hot, LINKS_ON_SITE, NULL, false),
+	};
+	static const enum links_group groups[] = { LINKS_WAY, LINKS_WINDOW, LINKS_HOT };
 
-	while (cold < plan->sites.count && (!is_used(session, cold) || is_hot(session, cold, all)))
-		cold++;
-	if (cold == plan->sites.count || session->options.link == SESSION_LINK_PERF)
-		return;
-	batch_add_site(&batch, session, cold);
-	(void)batch_attach(session, links, session->bpf->progs.on_empty,
-			   &(struct links_target){ .path = plan->image_path }, &batch);
-}
-
-static void detach_all(struct session *session)
-{
-	links_clear(&session->hot);
-	links_clear(&session->window);
+	for (size_t i = 0; !r && i < ARRAY_SIZE(list); i++)
+		r = links_queue(session->links, groups[i], &list[i]);
+	return r;
 }
 
 /* Where the block has just been loaded from the free list: any instruction, so it is
  * single-stepped. */
-static int attach_checks(struct session *session)
+static int queue_checks(struct session *session)
 {
 	const struct plan *plan = session->plan;
 	_cleanup_free_ struct batch *batch = calloc(1, sizeof(*batch));
+	struct links_batch links;
 
 	if (!batch)
 		return -ENOMEM;
@@ -284,67 +226,66 @@ static int attach_checks(struct session *session)
 			continue;
 		if (site->role == SITE_BLOCK)
 			cookie.flags = SITE_FIRST;
-		batch_add(batch, site->offset + (site->check_vaddr - site->vaddr),
-			  site->check_vaddr + plan->bias, cookie);
+		batch_add(batch, site->offset + (site->check_vaddr - site->vaddr), cookie);
 	}
-	return batch_attach(session, &session->window, session->bpf->progs.on_site,
-			    &(struct links_target){ .path = plan->image_path }, batch);
+	links = batch_of(session, batch, LINKS_ON_SITE, NULL, false);
+	return links_queue(session->links, LINKS_WINDOW, &links);
 }
 
-static int attach_fresh(struct session *session, struct links *links)
+/* Empty with mimalloc, which has no pools. */
+static struct links_batch fresh_batch(const struct session *session, struct batch *batch)
 {
 	const struct sites *fresh = &session->plan->fresh;
+
+	for (size_t i = 0; i < fresh->count; i++)
+		batch_add(batch, fresh->list[i].offset,
+			  site_cookie(&fresh->list[i], SITE_INDEX_FRESH));
+	return batch_of(session, batch, LINKS_ON_FRESH, NULL,
+			fresh->count && fresh->list[0].role == SITE_FRESH);
+}
+
+static int queue_fresh(struct session *session)
+{
 	_cleanup_free_ struct batch *batch = calloc(1, sizeof(*batch));
+	struct links_batch links;
 
 	if (!batch)
 		return -ENOMEM;
-	if (!fresh->count) /* mimalloc has no pools */
-		return 0;
-	for (size_t i = 0; i < fresh->count; i++)
-		batch_add(batch, fresh->list[i].offset, fresh->list[i].vaddr + session->plan->bias,
-			  site_cookie(&fresh->list[i], FRESH_SITE));
-	return batch_attach(session, links, session->bpf->progs.on_fresh,
-			    &(struct links_target){ .path = session->plan->image_path,
-						    .is_return = fresh->list[0].role ==
-								 SITE_FRESH },
-			    batch);
+	links = fresh_batch(session, batch);
+	return links_queue(session->links, LINKS_WINDOW, &links);
 }
 
-static int attach_realloc(struct session *session, bool is_return)
+static int queue_realloc(struct session *session, bool is_return)
 {
 	const struct plan *plan = session->plan;
 	struct site_cookie cookie = { .site = SITES_MAX - 3,
-				      .role = SITE_LIBC_REALLOC,
+				      .role = is_return ? SITE_LIBC_REALLOC_END : SITE_LIBC_REALLOC,
 				      .reg = SITE_NO_REG };
 	_cleanup_free_ struct batch *batch = calloc(1, sizeof(*batch));
+	struct links_batch links;
 
 	if (!batch)
 		return -ENOMEM;
-	if (!plan->realloc.vaddr)
-		return 0;
-	if (is_return)
-		cookie.role = SITE_LIBC_REALLOC_END;
-	batch_add(batch, plan->realloc.offset, plan->realloc.vaddr + plan->libc_bias, cookie);
-	return batch_attach(
-		session, &session->window,
-		is_return ? session->bpf->progs.on_return : session->bpf->progs.on_site,
-		&(struct links_target){ .path = plan->libc_path, .is_return = is_return }, batch);
+	if (plan->realloc.vaddr)
+		batch_add(batch, plan->realloc.offset, cookie);
+	links = batch_of(session, batch, is_return ? LINKS_ON_RETURN : LINKS_ON_SITE,
+			 plan->libc_path, is_return);
+	return links_queue(session->links, LINKS_WINDOW, &links);
 }
 
 static int try_sites(struct session *session, size_t first, size_t count)
 {
 	_cleanup_free_ struct batch *batch = calloc(1, sizeof(*batch));
-	struct links links = { 0 };
+	struct links_batch links;
 	int r;
 
 	if (!batch)
 		return -ENOMEM;
 	for (size_t i = first; i < first + count; i++)
 		batch_add_site(batch, session, i);
-	r = batch_attach(session, &links, session->bpf->progs.on_empty,
-			 &(struct links_target){ .path = session->plan->image_path }, batch);
-	links_clear(&links);
-	return r;
+	links = batch_of(session, batch, LINKS_ON_EMPTY, NULL, false);
+	r = links_add(session->links, LINKS_PASSING, &links);
+	return r ? r : links_clear(session->links, LINKS_PASSING);
 }
 
 /* Takes the next candidate for what the kernel refuses, or does without. 0 or negative errno. */
@@ -366,22 +307,63 @@ static int find_refused(struct session *session, size_t first, size_t count)
 	return 0;
 }
 
-static int attach_all(struct session *session)
+/* It goes too when we give no sign of life. */
+static void look_for_growth(struct session *session)
+{
+	if (__atomic_load_n(&session_lease(session)->growth_ended, __ATOMIC_SEQ_CST) ||
+	    !links_is_alive(session->links))
+		session->has_growth = false;
+}
+
+static int open_window(struct session *session)
 {
 	int r = 0;
 
-	if (!session->growth.multi_count && !session->growth.perf_count)
-		r = attach_fresh(session, &session->window);
+	look_for_growth(session);
+	if (!session->has_growth)
+		r = queue_fresh(session);
 	if (!r)
-		r = attach_realloc(session, true);
+		r = queue_realloc(session, true);
 	if (!r)
-		r = attach_realloc(session, false);
+		r = queue_realloc(session, false);
 	if (!r && session->options.self_check)
-		r = attach_checks(session);
+		r = queue_checks(session);
 	if (!r)
-		r = attach_sites(session);
+		r = queue_sites(session);
+	session_extend(session);
+	return r ? r
+		 : links_open_window(session->links, LINKS_PATIENCE_NS, session->options.cores,
+				     NULL);
+}
+
+static int attach_all(struct session *session)
+{
+	int r = open_window(session);
+
 	if (r == -EINVAL && !find_refused(session, 0, session->plan->sites.count))
-		r = attach_sites(session);
+		r = open_window(session);
+	return r;
+}
+
+/* One that was killed in the midst of detaching has left breakpoints, which go with any other link
+ * that comes to these places and leaves them. */
+static int renew(struct session *session)
+{
+	links_freep(&session->links);
+	session->has_growth = false;
+	session->is_renewed = true;
+	return programs_links(session->bpf, session->options.link, &session->links);
+}
+
+static int attach_or_renew(struct session *session)
+{
+	int r = attach_all(session);
+
+	for (int tries = 0; r == -EPIPE && tries < 2; tries++) {
+		r = renew(session);
+		if (!r)
+			r = attach_all(session);
+	}
 	return r;
 }
 
@@ -392,9 +374,8 @@ int session_attach(struct session *session, struct error *err)
 
 	if (session->attached)
 		return -EALREADY;
-	r = attach_all(session);
+	r = attach_or_renew(session);
 	if (r) {
-		detach_all(session);
 		/* Its files go with a process: they are looked at in its own /proc directory. */
 		if (r == -ENOENT && access(session->plan->image_path, F_OK))
 			return error_set(err, ESRCH, EXIT_NO_PROCESS,
@@ -404,38 +385,61 @@ int session_attach(struct session *session, struct error *err)
 				 "cannot attach probes to %s: %s", session->plan->image_path,
 				 strerror(-r));
 	}
-	session->bpf->bss->pending.old = 0;
-	session->bpf->bss->pending.inside = 0;
-	__atomic_store_n(&session->bpf->bss->enabled, 1, __ATOMIC_SEQ_CST);
 	session->attached = true;
 	session->windows++;
 	session->attach_ns = clock_monotonic() - start;
+	if (session->is_renewed)
+		session_sweep(session);
+	session->is_renewed = false;
 	return 0;
 }
 
 uint64_t session_detach(struct session *session)
 {
-	struct links way = { 0 };
-	uint64_t start;
+	uint64_t start = clock_monotonic(), ended;
 
 	if (!session->attached)
-		return clock_monotonic();
-	make_way(session, &way);
-	start = clock_monotonic();
-	__atomic_store_n(&session->bpf->bss->enabled, 0, __ATOMIC_SEQ_CST);
-	detach_all(session);
-	links_clear(&way);
+		return start;
+	/* Where it was killed the kernel has detached all. */
+	if (links_close_window(session->links))
+		__atomic_store_n(&session->bpf->bss->enabled, 0, __ATOMIC_SEQ_CST);
 	session->attached = false;
-	session->detach_ns = clock_monotonic() - start;
-	return start;
+	ended = __atomic_load_n(&session_lease(session)->ended_ns, __ATOMIC_SEQ_CST);
+	session->detach_ns = clock_monotonic() - MAX(start, ended);
+	return ended ? ended : session->alive_ns;
+}
+
+bool session_has_ended(struct session *session)
+{
+	if (!session->attached)
+		return false;
+	if (__atomic_load_n(&session_lease(session)->ended_ns, __ATOMIC_SEQ_CST))
+		return true;
+	if (!links_is_alive(session->links))
+		return true;
+	session->alive_ns = clock_monotonic();
+	return false;
+}
+
+void session_count_gap(struct session *session)
+{
+	__atomic_add_fetch(&session->bpf->bss->counts[EVENTS_LOST_WINDOW], 1, __ATOMIC_RELAXED);
+}
+
+void session_allow(struct session *session, uint64_t hits, double fresh)
+{
+	struct events_lease *lease = session_lease(session);
+
+	__atomic_store_n(&lease->fresh_extra, (uint64_t)(MAX(fresh - 1, 0.0) * 256),
+			 __ATOMIC_SEQ_CST);
+	__atomic_store_n(&lease->hits_most, hits, __ATOMIC_SEQ_CST);
 }
 
 int session_sweep(struct session *session)
 {
 	const struct plan *plan = session->plan;
-	_cleanup_free_ struct batch *batch = calloc(1, sizeof(*batch));
-	struct batch libc = { .count = 1, .offsets = { plan->realloc.offset } };
-	struct links links = { 0 };
+	_cleanup_free_ struct batch *batch = calloc(2, sizeof(*batch));
+	struct links_batch image, libc;
 	int r;
 
 	if (!batch)
@@ -445,15 +449,18 @@ int session_sweep(struct session *session)
 	for (size_t i = 0; i < plan->sites.count; i++)
 		batch_add_site(batch, session, i);
 	for (size_t i = 0; i < plan->fresh.count; i++)
-		batch_add(batch, plan->fresh.list[i].offset, 0,
+		batch_add(batch, plan->fresh.list[i].offset,
 			  (struct site_cookie){ .role = SITE_EMPTY });
-	r = batch_attach(session, &links, session->bpf->progs.on_empty,
-			 &(struct links_target){ .path = plan->image_path }, batch);
-	if (!r && plan->realloc.vaddr)
-		r = batch_attach(session, &links, session->bpf->progs.on_empty,
-				 &(struct links_target){ .path = plan->libc_path }, &libc);
-	links_clear(&links);
-	return r;
+	if (plan->realloc.vaddr)
+		batch_add(batch + 1, plan->realloc.offset,
+			  (struct site_cookie){ .role = SITE_EMPTY });
+	image = batch_of(session, batch, LINKS_ON_EMPTY, NULL, false);
+	libc = batch_of(session, batch + 1, LINKS_ON_EMPTY, plan->libc_path, false);
+	session_extend(session);
+	r = links_add(session->links, LINKS_PASSING, &image);
+	if (!r)
+		r = links_add(session->links, LINKS_PASSING, &libc);
+	return r ? r : links_clear(session->links, LINKS_PASSING);
 }
 
 bool session_is_attached(const struct session *session)
@@ -461,94 +468,42 @@ bool session_is_attached(const struct session *session)
 	return session->attached;
 }
 
-int session_watch_growth(struct session *session, bool on)
+static int growth_on(struct session *session)
 {
-	bool is_on = session->growth.multi_count || session->growth.perf_count;
+	_cleanup_free_ struct batch *batch = calloc(1, sizeof(*batch));
+	struct links_batch links;
 	int r;
 
-	if (on == is_on)
-		return 0;
-	session->bpf->bss->growth_enabled = on;
-	if (!on) {
-		links_clear(&session->growth);
-		return 0;
-	}
-	if (session->attached)
-		return -EBUSY; /* the window holds this probe already: it would fire twice */
-	r = attach_fresh(session, &session->growth);
-	if (r)
-		links_clear(&session->growth);
+	if (!batch)
+		return -ENOMEM;
+	links = fresh_batch(session, batch);
+	session->bpf->bss->growth_enabled = 1;
+	session_extend(session);
+	r = links_add(session->links, LINKS_GROWTH, &links);
+	session->has_growth = !r;
 	return r;
 }
 
-static bool is_loss(enum event_count which)
+int session_watch_growth(struct session *session, bool on)
 {
-	return which == EVENTS_LOST_RING || which == EVENTS_LOST_POOL ||
-	       which == EVENTS_LOST_STACK || which == EVENTS_LOST_SITE || which == EVENTS_LOST_PAIR;
-}
+	int r;
 
-void session_stats(const struct session *session, struct session_stats *ret)
-{
-	struct session_stats stats = { .attach_ns = session->attach_ns,
-				       .detach_ns = session->detach_ns,
-				       .windows = session->windows,
-				       .link = session->options.link };
-
-	stats.links = session->hot.multi_count + session->hot.perf_count +
-		      session->window.multi_count + session->window.perf_count +
-		      session->growth.multi_count + session->growth.perf_count;
-	for (uint32_t i = 0; i < EVENTS_COUNT_MAX; i++) {
-		stats.counts[i] = __atomic_load_n(&session->bpf->bss->counts[i], __ATOMIC_RELAXED);
-		if (is_loss(i))
-			stats.lost += stats.counts[i];
+	look_for_growth(session);
+	if (on == session->has_growth)
+		return 0;
+	if (!on) {
+		session->bpf->bss->growth_enabled = 0;
+		session->has_growth = false;
+		r = links_clear(session->links, LINKS_GROWTH);
+		return r == -EPIPE ? 0 : r;
 	}
-	stats.hits = all_hits(session);
-	stats.growth_hits = session_site_hits(session, FRESH_SITE);
-	for (size_t i = 0; i < session->plan->sites.count; i++) {
-		if (session->refusals[i] == SITE_MOVED)
-			stats.moved_hits += session_site_hits(session, i);
-		stats.left_out += session->refusals[i] == SITE_LEFT_OUT;
+	if (session->attached)
+		return -EBUSY; /* the window holds this probe already: it would fire twice */
+	r = growth_on(session);
+	if (r == -EPIPE) {
+		r = renew(session);
+		if (!r)
+			r = growth_on(session);
 	}
-	stats.counts[EVENTS_HITS] = stats.hits;
-	stats.counts[EVENTS_RECORDS] =
-		__atomic_load_n(&session->bpf->bss->produced, __ATOMIC_ACQUIRE);
-	*ret = stats;
-}
-
-uint64_t session_site_hits(const struct session *session, size_t index)
-{
-	return index < SITES_MAX
-		       ? __atomic_load_n(&session->bpf->bss->hits[index], __ATOMIC_RELAXED)
-		       : 0;
-}
-
-const char *session_refusal(const struct session *session, size_t index)
-{
-	static const char *const texts[] = {
-		[SITE_MOVED] = "another tool's probe with a counter of its own is here: the "
-			       "instruction before is taken",
-		[SITE_LEFT_OUT] = "another tool's probe with a counter of its own is here",
-	};
-
-	return index < SITES_MAX ? texts[session->refusals[index]] : NULL;
-}
-
-const char *session_count_name(enum event_count which)
-{
-	static const char *const names[] = {
-		[EVENTS_RECORDS] = "records",
-		[EVENTS_LOST_RING] = "ring full",
-		[EVENTS_LOST_POOL] = "pool header unreadable",
-		[EVENTS_LOST_STACK] = "stack word unreadable",
-		[EVENTS_LOST_SITE] = "unknown site",
-		[EVENTS_LOST_PAIR] = "reallocation without its other half",
-		[EVENTS_SLOW] = "pool was empty",
-		[EVENTS_FAILED] = "allocation failed",
-		[EVENTS_PARTIAL_FREE] = "block at the end of a mapping",
-		[EVENTS_CHECKED] = "addresses checked",
-		[EVENTS_MISPREDICTED] = "addresses mispredicted",
-		[EVENTS_HITS] = "probe hits",
-	};
-
-	return (size_t)which < ARRAY_SIZE(names) && names[which] ? names[which] : "unknown";
+	return r;
 }

@@ -24,7 +24,7 @@ enum session_link {
 	SESSION_LINK_AUTO,  /* uprobe_multi where the kernel has it */
 	SESSION_LINK_MULTI, /* one link for all sites, for the target's address space alone (6.6+)
 			     */
-	SESSION_LINK_PERF,  /* one perf event a site, for the address space too: slow to
+	SESSION_LINK_PERF,  /* one perf event a site, for the address space too (5.15+): slow to
 			       close */
 };
 
@@ -34,6 +34,7 @@ struct session_options {
 	enum session_link link;
 	struct pools *pools; /* borrowed; NULL: allocations may be without their size */
 	bool self_check; /* tests: compare predicted with real addresses, at single-stepped sites */
+	int cores;	 /* on which the target may allocate at the same time; 0: 1 */
 };
 
 struct session_stats {
@@ -45,6 +46,7 @@ struct session_stats {
 	size_t left_out;		   /* sites that the kernel refused, without another */
 	uint64_t attach_ns, detach_ns;	   /* the last one */
 	uint64_t windows;
+	uint64_t ended_hits; /* hits when the last window ended */
 	size_t links;
 	enum session_link link;
 };
@@ -68,6 +70,22 @@ int session_attach(struct session *session, struct error *err);
  * if on. Returns when recording ended (monotonic). */
 uint64_t session_detach(struct session *session);
 bool session_is_attached(const struct session *session);
+
+/*
+ * A window ends by itself, with all its probes, when neither session_consume() nor session_extend()
+ * was called for LINKS_PATIENCE_NS, when pymemtop-links is killed, or at what session_allow() said.
+ * It still has to be closed. In exact mode nobody knows then what has been lost:
+ * session_count_gap() says so.
+ */
+bool session_has_ended(struct session *session);
+void session_count_gap(struct session *session);
+void session_extend(struct session *session); /* any thread may */
+
+/*
+ * The window at hand, or else the next, ends when there are @hits in all, each where pools are
+ * opened counting @fresh. UINT64_MAX: never for that.
+ */
+void session_allow(struct session *session, uint64_t hits, double fresh);
 
 /*
  * A forked child starts with the breakpoints of its parent. No program runs in it, but each costs

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/links_hold.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/util.h"
+#include "probe/links_make.h"
+#include "probe/links_wire.h"
+
+#include "events.skel.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#define QUEUE_MOST 8
+#define STACK_BYTES (128 << 10)
+/* A hit takes longer than this of the target's time, whatever the machine. */
+#define HIT_LEAST_NS 300
+#define LOOK_LEAST_NS 200000ull
+#define LOOK_MOST_NS 20000000ull
+
+/* The links of one client, and the thread that has to do with them. */
+struct hold {
+	int fds[LINKS_FDS];
+	bool is_perf;
+	struct events__bss *shared;
+	struct links_fds groups[LINKS_GROUPS];
+	struct links_request *queue[QUEUE_MOST]; /* copies */
+	size_t queued;
+	int queue_error;
+	bool is_open;
+	uint32_t cores;
+	struct links_request request; /* at hand */
+};
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t gone;
+	size_t count;
+} holds = { .lock = PTHREAD_MUTEX_INITIALIZER, .gone = PTHREAD_COND_INITIALIZER };
+
+static size_t shared_bytes(void)
+{
+	return round_up(sizeof(struct events__bss), (uint64_t)sysconf(_SC_PAGESIZE));
+}
+
+static uint64_t load(const __u64 *word)
+{
+	return __atomic_load_n(word, __ATOMIC_SEQ_CST);
+}
+
+static void store(__u64 *word, uint64_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_SEQ_CST);
+}
+
+static uint64_t hold_hits(const struct hold *h)
+{
+	const struct events__bss *s = h->shared;
+	uint64_t hits = 0;
+
+	for (size_t i = 0; i < SITES_MAX; i++)
+		hits += __atomic_load_n(&s->hits[i], __ATOMIC_RELAXED);
+	return events_weigh(hits, load(&s->hits[SITE_INDEX_FRESH]), load(&s->lease.fresh_extra));
+}
+
+static void hold_extend(struct hold *h, uint64_t until)
+{
+	if (load(&h->shared->lease.until_ns) < until)
+		store(&h->shared->lease.until_ns, until);
+}
+
+static int hold_attach(struct hold *h, const struct links_request *request)
+{
+	if (request->group >= LINKS_GROUPS || request->program >= LINKS_PROGRAMS)
+		return -EINVAL;
+	return links_make(&h->groups[request->group], request,
+			  h->fds[LINKS_FD_PROGRAMS + request->program], h->is_perf);
+}
+
+static void hold_drop_queue(struct hold *h, bool with_way)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < h->queued; i++) {
+		if (h->queue[i]->group == LINKS_WAY && !with_way)
+			h->queue[kept++] = h->queue[i];
+		else
+			free(h->queue[i]);
+	}
+	h->queued = kept;
+	h->queue_error = 0;
+}
+
+static void hold_close_window(struct hold *h)
+{
+	struct events__bss *s = h->shared;
+
+	if (!h->is_open)
+		return;
+	h->is_open = false;
+	for (size_t i = 0; i < h->queued; i++)
+		if (h->queue[i]->group == LINKS_WAY)
+			(void)hold_attach(h, h->queue[i]);
+	store(&s->lease.ended_hits, hold_hits(h));
+	store(&s->lease.ended_ns, clock_monotonic());
+	__atomic_store_n(&s->enabled, 0, __ATOMIC_SEQ_CST);
+	links_make_undone(&h->groups[LINKS_HOT]);
+	links_make_undone(&h->groups[LINKS_WINDOW]);
+	links_make_undone(&h->groups[LINKS_WAY]);
+	hold_drop_queue(h, true);
+}
+
+static bool hold_is_overdrawn(const struct hold *h)
+{
+	return hold_hits(h) >= load(&h->shared->lease.hits_most);
+}
+
+/* All that was queued, unless it costs too much before it is complete. */
+static int hold_attach_queued(struct hold *h)
+{
+	int r = h->queue_error;
+
+	for (size_t i = 0; !r && i < h->queued && !hold_is_overdrawn(h); i++)
+		if (h->queue[i]->group != LINKS_WAY)
+			r = hold_attach(h, h->queue[i]);
+	return r;
+}
+
+static int hold_open_window(struct hold *h, uint64_t *ret_ns)
+{
+	struct events__bss *s = h->shared;
+	uint64_t patience = h->request.last_ns;
+	int r;
+
+	if (h->is_open)
+		return -EALREADY;
+	h->cores = MAX(h->request.cores, 1u);
+	r = hold_attach_queued(h);
+	if (r) {
+		links_make_undone(&h->groups[LINKS_HOT]);
+		links_make_undone(&h->groups[LINKS_WINDOW]);
+		hold_drop_queue(h, true);
+		return r;
+	}
+	hold_drop_queue(h, false);
+	s->pending.old = 0;
+	s->pending.inside = 0;
+	store(&s->lease.ended_ns, 0);
+	__atomic_store_n(&s->enabled, 1, __ATOMIC_SEQ_CST);
+	*ret_ns = clock_monotonic();
+	hold_extend(h, *ret_ns + patience);
+	h->is_open = true;
+	return 0;
+}
+
+static int hold_queue(struct hold *h)
+{
+	size_t size = links_request_size(&h->request);
+	struct links_request *copy = NULL;
+
+	if (h->queued < QUEUE_MOST)
+		copy = malloc(size);
+	if (!copy) {
+		h->queue_error = -ENOMEM;
+		return 0;
+	}
+	memcpy(copy, &h->request, size);
+	h->queue[h->queued++] = copy;
+	return 0;
+}
+
+static int hold_add(struct hold *h)
+{
+	int r = hold_attach(h, &h->request);
+
+	if (r && h->request.group < LINKS_GROUPS)
+		links_make_undone(&h->groups[h->request.group]);
+	else if (h->request.group == LINKS_GROWTH)
+		store(&h->shared->lease.growth_ended, 0);
+	return r;
+}
+
+static int hold_clear(struct hold *h)
+{
+	if (h->request.group >= LINKS_GROUPS)
+		return -EINVAL;
+	links_make_undone(&h->groups[h->request.group]);
+	return 0;
+}
+
+static int hold_sample(struct hold *h)
+{
+	uint64_t first = hold_hits(h), end;
+	int r = hold_attach(h, &h->request);
+
+	end = clock_monotonic() + h->request.last_ns;
+	while (!r && clock_monotonic() < end && hold_hits(h) - first < h->request.most)
+		nanosleep(&(struct timespec){ .tv_nsec = LOOK_LEAST_NS }, NULL);
+	links_make_undone(&h->groups[h->request.group % LINKS_GROUPS]);
+	return r;
+}
+
+static uint32_t hold_count(const struct hold *h)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < LINKS_GROUPS; i++)
+		count += h->groups[i].count;
+	return (uint32_t)count;
+}
+
+static void hold_answer(struct hold *h, int result, uint64_t at)
+{
+	struct links_answer answer = { .result = result, .held = hold_count(h), .at_ns = at };
+
+	(void)send(h->fds[LINKS_FD_SOCKET], &answer, sizeof(answer), MSG_NOSIGNAL);
+}
+
+static void hold_do(struct hold *h)
+{
+	uint64_t at = 0;
+	int r = -EINVAL;
+
+	switch ((enum links_op)h->request.op) {
+	case LINKS_OP_QUEUE:
+		hold_queue(h);
+		return;
+	case LINKS_OP_OPEN:
+		r = hold_open_window(h, &at);
+		break;
+	case LINKS_OP_CLOSE:
+		hold_close_window(h);
+		r = 0;
+		break;
+	case LINKS_OP_ADD:
+		r = hold_add(h);
+		break;
+	case LINKS_OP_CLEAR:
+		r = hold_clear(h);
+		break;
+	case LINKS_OP_SAMPLE:
+		r = hold_sample(h);
+		break;
+	}
+	hold_answer(h, r, at);
+}
+
+/* Who shares its memory with us asks for nothing unreasonable, but half a message is none. False:
+ * the client is gone. */
+static bool hold_receive(struct hold *h)
+{
+	ssize_t n = recv(h->fds[LINKS_FD_SOCKET], &h->request, sizeof(h->request), MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	if (n < (ssize_t)offsetof(struct links_request, words) || h->request.count > SITES_MAX ||
+	    (size_t)n != links_request_size(&h->request))
+		return false;
+	hold_do(h);
+	return true;
+}
+
+/* Ends what was not extended. Returns when to look again; UINT64_MAX: there is nothing to end. */
+static uint64_t hold_look(struct hold *h)
+{
+	const struct events_lease *lease = &h->shared->lease;
+	uint64_t now = clock_monotonic(), until = load(&lease->until_ns);
+	uint64_t most = load(&lease->hits_most), hits, left;
+
+	if (!h->is_open && !h->groups[LINKS_GROWTH].count)
+		return UINT64_MAX;
+	if (now >= until) {
+		hold_close_window(h);
+		__atomic_store_n(&h->shared->growth_enabled, 0, __ATOMIC_SEQ_CST);
+		store(&h->shared->lease.growth_ended, 1);
+		links_make_undone(&h->groups[LINKS_GROWTH]);
+		return UINT64_MAX;
+	}
+	if (!h->is_open || most == UINT64_MAX)
+		return until - now;
+	hits = hold_hits(h);
+	if (hits >= most) {
+		hold_close_window(h);
+		return until - now;
+	}
+	left = MIN(most - hits, LOOK_MOST_NS) * HIT_LEAST_NS / h->cores;
+	left = MIN(MAX(left, LOOK_LEAST_NS), LOOK_MOST_NS);
+	return MIN(left, until - now);
+}
+
+static void hold_serve(struct hold *h)
+{
+	struct pollfd in = { .fd = h->fds[LINKS_FD_SOCKET], .events = POLLIN };
+
+	hold_answer(h, 0, 0);
+	for (;;) {
+		uint64_t left = hold_look(h);
+		struct timespec nap = { .tv_sec = (time_t)(left / NSEC_PER_SEC),
+					.tv_nsec = (long)(left % NSEC_PER_SEC) };
+
+		if (ppoll(&in, 1, left == UINT64_MAX ? NULL : &nap, NULL) > 0 && !hold_receive(h))
+			return;
+	}
+}
+
+static void hold_free(struct hold *h)
+{
+	/* Programs are told first: what still comes by costs less. */
+	if (h->shared) {
+		__atomic_store_n(&h->shared->growth_enabled, 0, __ATOMIC_SEQ_CST);
+		hold_close_window(h);
+		munmap(h->shared, shared_bytes());
+	}
+	for (size_t i = 0; i < LINKS_GROUPS; i++)
+		links_make_undone(&h->groups[i]);
+	hold_drop_queue(h, true);
+	for (size_t i = 0; i < LINKS_FDS; i++)
+		cleanup_close(&h->fds[i]);
+	free(h);
+}
+
+static void *hold_main(void *arg)
+{
+	struct hold *h = arg;
+
+	h->shared = mmap(NULL, shared_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED,
+			 h->fds[LINKS_FD_SHARED], 0);
+	if (h->shared == MAP_FAILED) {
+		h->shared = NULL;
+		hold_answer(h, -errno, 0);
+	} else {
+		hold_serve(h);
+	}
+	hold_free(h);
+	pthread_mutex_lock(&holds.lock);
+	if (!--holds.count)
+		pthread_cond_signal(&holds.gone);
+	pthread_mutex_unlock(&holds.lock);
+	return NULL;
+}
+
+/* 1: a client came; 0: there will be none any more; or negative errno. */
+static int receive_hello(int control, struct hold *h)
+{
+	struct links_hello hello;
+	struct iovec part = { .iov_base = &hello, .iov_len = sizeof(hello) };
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(LINKS_FDS * sizeof(int))];
+	} extra;
+	struct msghdr message = { .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = &extra,
+				  .msg_controllen = sizeof(extra.space) };
+	ssize_t n = recvmsg(control, &message, MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+
+	if (n <= 0)
+		return n ? -errno : 0;
+	if (head)
+		memcpy(h->fds, CMSG_DATA(head), MIN(head->cmsg_len - CMSG_LEN(0), sizeof(h->fds)));
+	if (n != (ssize_t)sizeof(hello) || !head || head->cmsg_len != CMSG_LEN(sizeof(h->fds)))
+		return -EBADMSG;
+	h->is_perf = hello.is_perf;
+	return 1;
+}
+
+static int start_hold(struct hold *h)
+{
+	pthread_attr_t small;
+	pthread_t thread;
+	int r;
+
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, STACK_BYTES);
+	pthread_attr_setdetachstate(&small, PTHREAD_CREATE_DETACHED);
+	pthread_mutex_lock(&holds.lock);
+	r = pthread_create(&thread, &small, hold_main, h);
+	holds.count += !r;
+	pthread_mutex_unlock(&holds.lock);
+	pthread_attr_destroy(&small);
+	return -r;
+}
+
+void links_hold_serve(int control)
+{
+	int r = 1;
+
+	while (r > 0 || r == -EINTR || r == -EBADMSG || r == -EMFILE) {
+		struct hold *h = calloc(1, sizeof(*h));
+
+		if (!h)
+			break;
+		memset(h->fds, -1, sizeof(h->fds));
+		r = receive_hello(control, h);
+		if (r <= 0 || start_hold(h))
+			hold_free(h);
+	}
+	close(control);
+	pthread_mutex_lock(&holds.lock);
+	while (holds.count)
+		pthread_cond_wait(&holds.gone, &holds.lock);
+	pthread_mutex_unlock(&holds.lock);
+}
