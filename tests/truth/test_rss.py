@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """All of the RSS is explained, and the verdict names what it is made of: five programs that know what they did."""
 
+import os
 import re
 import subprocess
 
@@ -71,6 +72,24 @@ told = pids
 """
 
 
+# Buffers for which huge pages are wanted (as numpy does), written at the start and read in the middle: there the
+# kernel maps its huge zero page, which is no memory.
+HUGE = """
+import ctypes, sys
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.memset.argtypes = ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t
+libc.madvise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+size = 192 << 20
+kept = [libc.malloc(size) for n in range(2)]
+for at in kept:
+    libc.madvise(at + 4095 & ~4095, size - 8192, 14)
+    libc.memset(at, 1, 1 << 20)
+    ctypes.string_at(at + (160 << 20), 1)
+told = [2 << 20]
+"""
+
+
 def status(pid, key):
     with open(f"/proc/{pid}/status") as file:
         return int(re.search(rf"^{key}:\s+(\d+) kB", file.read(), re.M)[1]) * 1024
@@ -126,6 +145,13 @@ def test_a_native_leak(pymemtop, interpreter):
     memory, told = snapshot_of(pymemtop, interpreter, NATIVE)
     assert told <= memory["resident"]["native_live_bytes"] < 1.01 * told + INTERPRETER
     assert memory["verdict"]["kind"] == "native"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="frame numbers, by which the zero page is told, are root's")
+def test_huge_pages_that_were_only_read(pymemtop, interpreter):
+    skip_unless_told_apart(interpreter)
+    memory, _ = snapshot_of(pymemtop, interpreter, HUGE)
+    assert 2 * MIB <= memory["resident"]["native_live_bytes"] < 16 * MIB
 
 
 def test_a_fragmented_heap(pymemtop, interpreter):

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "unit.h"
 
+#include "base/util.h"
 #include "census/glibc.h"
 #include "fake.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define HEAP 0x20000000ull
@@ -232,6 +235,31 @@ static void walk_self(struct glibc_stats *stats)
 	glibc_fini(&g);
 }
 
+/* Where a thread's heap could begin there is nothing yet: looking would make the kernel map a page.
+ */
+static void pages_that_are_not_there_are_left_alone(void **state)
+{
+	uint64_t border = 64 << 20, entry = 0;
+	uint8_t *map =
+		mmap(NULL, 2 * border, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t at = round_up((uint64_t)(uintptr_t)map, border);
+	_cleanup_close_ int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	_cleanup_process_ struct process *proc = NULL;
+	_cleanup_memory_ struct memory *mem = NULL;
+	_cleanup_maps_ struct maps *own = NULL;
+	struct glibc g;
+
+	assert_true(map != MAP_FAILED && fd >= 0);
+	assert_int_equal(process_open(getpid(), &proc, NULL), 0);
+	assert_int_equal(memory_live_new(getpid(), &mem), 0);
+	assert_int_equal(maps_read(proc, &own), 0);
+	assert_int_equal(glibc_find(mem, own, &none, 1 << 20, fd, &g), 0);
+	glibc_fini(&g);
+	assert_int_equal(pread(fd, &entry, 8, (off_t)(at / 4096 * 8)), 8);
+	assert_int_equal(entry >> 62, 0);
+	munmap(map, 2 * border);
+}
+
 static size_t size_of(size_t i)
 {
 	static const size_t shapes[] = { 24, 56, 200, 1000, 4000, 30000, 300000 };
@@ -319,6 +347,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_tcache_tells_its_key, setup, teardown),
 		cmocka_unit_test_setup_teardown(fast_bins_are_followed, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_circle_of_fast_chunks_ends, setup, teardown),
+		cmocka_unit_test(pages_that_are_not_there_are_left_alone),
 		cmocka_unit_test(own_blocks_are_found),
 		cmocka_unit_test(blocks_of_another_thread_are_found),
 	};

@@ -40,6 +40,33 @@ static void written_pages_count_and_read_ones_do_not(void **state)
 	munmap(at, MAPPED);
 }
 
+/* Huge pages that were only read are the kernel's huge zero page, of which no frame is the small
+ * one's. */
+static void huge_pages_that_were_read_do_not_count(void **state)
+{
+	static const struct layout layout = { .arena_size = 8 * MiB };
+	uint8_t *map =
+		mmap(NULL, 12 * MiB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *at = (uint8_t *)round_up((uint64_t)(uintptr_t)map, 2 * MiB);
+	struct arena arena = { .address = (uint64_t)(uintptr_t)at };
+	struct census census = { .layout = &layout, .arenas = { &arena, 1 } };
+	_cleanup_close_ int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	struct maps maps = {};
+	struct smaps smaps = { .rss_bytes = 100 * MiB };
+	struct resident resident;
+	volatile uint8_t sum = 0;
+
+	assert_true(map != MAP_FAILED && fd >= 0);
+	if (geteuid() || madvise(at, 8 * MiB, MADV_HUGEPAGE))
+		skip();
+	for (size_t i = 1; i < 4; i++)
+		sum = (uint8_t)(sum + at[i * 2 * MiB]);
+	at[0] = 1; /* a huge page of its own, or a small one where none is to be had */
+	assert_int_equal(resident_measure(&census, &maps, &smaps, fd, false, &resident), 0);
+	assert_in_range(resident.arena_bytes, 4096, 2 * MiB);
+	munmap(map, 12 * MiB);
+}
+
 static void kinds_of_mappings_are_told_apart(void **state)
 {
 	static const char maps_text[] = "1000-2000 r-xp 00000000 fe:01 12 /usr/bin/python3\n"
@@ -117,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(written_pages_count_and_read_ones_do_not),
+		cmocka_unit_test(huge_pages_that_were_read_do_not_count),
 		cmocka_unit_test(kinds_of_mappings_are_told_apart),
 		cmocka_unit_test(shares_are_counted_where_asked),
 		cmocka_unit_test(without_a_page_map_nothing_is_said),

@@ -100,12 +100,28 @@ static int find_main_heap(struct finder *f, const struct mapping *map)
 	return 0;
 }
 
+/* Which of @count pages from @at are there: reading others would make the kernel map zero pages for
+ * them. */
+static void resident_pages(const struct finder *f, uint64_t at, size_t count, bool *ret)
+{
+	uint64_t entries[PROBE_PAGES];
+	ssize_t n = -1;
+
+	if (f->pagemap_fd >= 0)
+		n = pread(f->pagemap_fd, entries, count * 8, (off_t)(at / PAGE * 8));
+	for (size_t i = 0; i < count; i++)
+		ret[i] = n < (ssize_t)(8 * (i + 1)) ||
+			 entries[i] >> 62; /* present (63) or swapped (62) */
+}
+
 /* heap_info {ar_ptr, prev, size, mprotect_size, [pagesize]} at a 64 MiB border (malloc/arena.c). */
 static int find_thread_heap(struct finder *f, const struct mapping *map, uint64_t at)
 {
 	uint64_t info[4], start, arena, info_size;
+	bool resident;
 
-	if (memory_read(f->mem, at, info, sizeof(info)) < 0)
+	resident_pages(f, at, 1, &resident);
+	if (!resident || memory_read(f->mem, at, info, sizeof(info)) < 0)
 		return 0;
 	arena = info[0];
 	if (info[2] < PAGE || info[2] > HEAP_MAX || info[2] % PAGE || info[3] < info[2] ||
@@ -169,20 +185,6 @@ static uint64_t thread_heap_end(const struct finder *f, uint64_t at, size_t thre
 			return r->end;
 	}
 	return 0;
-}
-
-/* Which of @count pages from @at are there: reading others would make the kernel map zero pages for
- * them. */
-static void resident_pages(const struct finder *f, uint64_t at, size_t count, bool *ret)
-{
-	uint64_t entries[PROBE_PAGES];
-	ssize_t n = -1;
-
-	if (f->pagemap_fd >= 0)
-		n = pread(f->pagemap_fd, entries, count * 8, (off_t)(at / PAGE * 8));
-	for (size_t i = 0; i < count; i++)
-		ret[i] = n < (ssize_t)(8 * (i + 1)) ||
-			 entries[i] >> 62; /* present (63) or swapped (62) */
 }
 
 static bool is_mmapped_chunk(const uint64_t words[2], uint64_t at, uint64_t end)

@@ -8,31 +8,56 @@
 #include <sys/mman.h>
 
 #define PAGE 4096ull
+#define HUGE_PAGE (2 * MiB)
 #define ENTRIES 32768
 /* Documentation/admin-guide/mm/pagemap.rst */
 #define PM_PRESENT (1ull << 63)
 #define PM_FRAME_MASK ((1ull << 55) - 1)
 
-/* The zero page's frame number, read off a page of our own that was only read; 0 where it is not
- * shown. */
-static uint64_t resident_zero_frame(void)
+/* Frames that the kernel maps where memory was only read; 0 where there is none or it is not shown.
+ */
+struct zero_frames {
+	uint64_t page;
+	uint64_t huge; /* the first of as many as a huge page has */
+};
+
+static uint64_t read_frame(int fd, const volatile uint8_t *at)
 {
-	_cleanup_close_ int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	volatile uint8_t *page = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint64_t entry = 0;
 
-	if (page == MAP_FAILED)
+	(void)at[0];
+	if (pread(fd, &entry, 8, (off_t)((uint64_t)(uintptr_t)at / PAGE * 8)) != 8)
 		return 0;
-	(void)page[0];
-	if (fd < 0 || pread(fd, &entry, 8, (off_t)((uint64_t)(uintptr_t)page / PAGE * 8)) != 8)
-		entry = 0;
-	munmap((void *)(uintptr_t)page, PAGE);
 	return entry & PM_PRESENT ? entry & PM_FRAME_MASK : 0;
+}
+
+/* Read off memory of our own that is read and never written: two pages, and two huge ones where
+ * those are to be had (mm/huge_memory.c). A frame that both have is the zero page's. */
+static struct zero_frames resident_zero_frames(void)
+{
+	_cleanup_close_ int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint8_t *map = mmap(NULL, 4 * HUGE_PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *huge = (uint8_t *)round_up((uint64_t)(uintptr_t)map, HUGE_PAGE);
+	struct zero_frames zero = {};
+	uint64_t frame;
+
+	if (map == MAP_FAILED)
+		return zero;
+	if (fd >= 0) {
+		madvise(huge, 2 * HUGE_PAGE, MADV_HUGEPAGE);
+		madvise(huge + 2 * HUGE_PAGE, PAGE, MADV_NOHUGEPAGE);
+		zero.page = read_frame(fd, huge + 2 * HUGE_PAGE);
+		frame = read_frame(fd, huge);
+		if (frame != zero.page && frame == read_frame(fd, huge + HUGE_PAGE))
+			zero.huge = frame;
+	}
+	munmap(map, 4 * HUGE_PAGE);
+	return zero;
 }
 
 struct counter {
 	int fd;
-	uint64_t zero_frame;
+	struct zero_frames zero;
 	uint64_t *entries;
 	const struct smaps *shares; /* NULL: whole pages count */
 };
@@ -59,6 +84,12 @@ static uint64_t resident_share(const struct counter *c, uint64_t addr, uint64_t 
 	return (uint64_t)((double)bytes * (double)entry->pss_bytes / (double)entry->rss_bytes);
 }
 
+static bool is_zero(const struct zero_frames *zero, uint64_t frame)
+{
+	return (zero->page && frame == zero->page) ||
+	       (zero->huge && frame - zero->huge < HUGE_PAGE / PAGE);
+}
+
 /* Resident bytes of the pages that begin in [start, end). */
 static uint64_t resident_count(const struct counter *c, uint64_t start, uint64_t end)
 {
@@ -72,8 +103,7 @@ static uint64_t resident_count(const struct counter *c, uint64_t start, uint64_t
 			break;
 		for (ssize_t i = 0; i < n / 8; i++)
 			pages += (c->entries[i] & PM_PRESENT) &&
-				 !(c->zero_frame &&
-				   (c->entries[i] & PM_FRAME_MASK) == c->zero_frame);
+				 !is_zero(&c->zero, c->entries[i] & PM_FRAME_MASK);
 		at += (uint64_t)n / 8;
 	}
 	return pages * PAGE;
@@ -157,7 +187,7 @@ int resident_measure(const struct census *census, const struct maps *maps,
 {
 	_cleanup_free_ uint64_t *entries = calloc(ENTRIES, sizeof(*entries));
 	struct counter c = { .fd = fd,
-			     .zero_frame = resident_zero_frame(),
+			     .zero = resident_zero_frames(),
 			     .entries = entries,
 			     .shares = by_shares ? smaps : NULL };
 	struct resident r = { .whole_rss_bytes = smaps->rss_bytes,
