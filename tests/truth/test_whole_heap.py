@@ -82,6 +82,11 @@ def test_objects_are_those_that_the_collector_knows(pymemtop, target):
     assert len(rows) > 8
     got = {row["name"]: [row["inuse_objects"], row["sizeof_bytes"]] for row in rows}
     assert got == {row["name"]: truth[row["address"]] for row in rows}
+    # The collector does not know those that run.
+    frame = books.named(snapshot, "frame")
+    count, size = truth[frame["address"]]
+    assert count > 500 and 0 <= frame["inuse_objects"] - count <= 2
+    assert 0 <= frame["sizeof_bytes"] - size <= 2000
 
 
 ELEMENTS = """
@@ -100,4 +105,53 @@ def test_what_c_code_keeps_beside_its_objects_is_theirs(pymemtop, interpreter, s
     assert row["inuse_objects"] == 50_000
     assert row["inuse_bytes"] > 50_000 * (48 + 56)
     assert snapshot["census"]["attributed_ratio"] > 0.99
+    books.check_still(snapshot)
+
+
+# Buffers of C objects, over 512 bytes, so malloc's: structures of ctypes, texts that are written, open files.
+BUFFERS = """
+import ctypes, io, os, sys
+class Packed(ctypes.Structure):
+    _fields_ = [("text", ctypes.c_char * 1000)]
+kept = [Packed() for _ in range(1000)], [io.StringIO("x" * 1000) for _ in range(1000)]
+files = [open(os.devnull, "rb") for _ in range(100)]
+print("ready", sum(map(sys.getsizeof, files)), flush=True)
+input()
+"""
+
+
+def test_buffers_of_c_objects_are_theirs(pymemtop, interpreter, start_target):
+    if interpreter.musl:
+        pytest.skip("no truth: what is over 512 bytes is not seen")
+    target = start_target(interpreter, BUFFERS)
+    snapshot = pymemtop.json("snapshot", target.pid)
+    packed, text = books.named(snapshot, "__main__.Packed"), books.named(snapshot, "_io.StringIO")
+    assert (packed["inuse_objects"], text["inuse_objects"]) == (1000, 1000)
+    assert 1000 * 1000 <= packed["bytes"]["buffer"] < 1.1 * 1000 * 1000
+    assert 4 * 1000 * 1000 <= text["bytes"]["buffer"] < 1.1 * 4 * 1000 * 1000
+    # stdin's and stdout's are there too.
+    row = books.named(snapshot, "_io.BufferedReader")
+    each = int(target.ready) // 100
+    assert row["inuse_objects"] >= 100 and row["sizeof_bytes"] == row["inuse_objects"] * each
+    assert row["bytes"]["buffer"] >= (each - 500) * row["inuse_objects"]
+    books.check_still(snapshot)
+
+
+CACHE = """
+import functools
+@functools.lru_cache(20_000)
+def double(n):
+    return 2 * n
+for n in range(20_000):
+    double(n)
+print("ready", flush=True)
+input()
+"""
+
+
+def test_types_that_are_not_ready_are_known(pymemtop, interpreter, start_target):
+    """Up to 3.9 nobody calls PyType_Ready() for the elements of a functools.lru_cache."""
+    target = start_target(interpreter, CACHE)
+    snapshot = pymemtop.json("snapshot", target.pid, status=(6,) if interpreter.musl else (0,))
+    assert 20_000 <= books.named(snapshot, "functools._lru_list_elem")["inuse_objects"] < 20_100
     books.check_still(snapshot)

@@ -2,6 +2,7 @@
 #include "attribute/builtins.h"
 
 #include "attribute/dicts.h"
+#include "attribute/modules.h"
 #include "attribute/refcount.h"
 #include "base/util.h"
 
@@ -347,7 +348,7 @@ static void visit_descriptor(struct worker *w, struct type *type, const struct o
 	types_get(w->types, object_word(obj, w->layout->descr_type));
 }
 
-static void run_generator_code(struct worker *w, const struct fetch *f, const uint8_t *data)
+static void run_code_slots(struct worker *w, const struct fetch *f, const uint8_t *data)
 {
 	uint64_t slots = (uint64_t)load_u32(data) + load_u32(data + f->b);
 
@@ -356,25 +357,56 @@ static void run_generator_code(struct worker *w, const struct fetch *f, const ui
 	book_size(f->charge.to, (int64_t)(8 * slots));
 }
 
-/* 3.11+: the frame lies inside; gen_sizeof counts its locals and stack by the code
- * (Objects/genobject.c). */
-static void visit_generator(struct worker *w, struct type *type, const struct object *obj)
+/* How many slots a frame of the code at @addr has for locals and stack (3.11+). */
+static void fetch_code_slots(struct worker *w, struct type *type, uint64_t addr)
 {
 	const struct layout *l = w->layout;
-	uint64_t code = object_word(obj, l->gen_code_path) & ~7ull;
 	uint32_t lo = MIN(l->code_nlocalsplus, l->code_stacksize),
 		 hi = MAX(l->code_nlocalsplus, l->code_stacksize);
 	struct fetch f = {
-		.addr = code + lo,
-		.run = run_generator_code,
+		.addr = addr + lo,
+		.run = run_code_slots,
 		.charge = { .to = type },
 		.b = hi - lo,
 		.len = (uint16_t)(hi - lo + 4),
 	};
 
-	book_size(type, builtins_plain_size(type, 0));
 	if (hi != LAYOUT_NONE && f.len <= FETCH_MAX)
 		worker_fetch(w, &f);
+}
+
+/* 3.11+: the frame lies inside; gen_sizeof counts its locals and stack by the code
+ * (Objects/genobject.c). */
+static void visit_generator(struct worker *w, struct type *type, const struct object *obj)
+{
+	book_size(type, builtins_plain_size(type, 0));
+	fetch_code_slots(w, type, object_word(obj, w->layout->gen_code_path) & ~7ull);
+}
+
+/* data: the code that a frame runs; 3.14+: with a tag. */
+static void run_frame_code(struct worker *w, const struct fetch *f, const uint8_t *data)
+{
+	fetch_code_slots(w, f->charge.to, load_u64(data) & ~7ull);
+}
+
+/*
+ * Objects/frameobject.c, frame_sizeof. 3.11+: by the code of the interpreter's frame, inside this
+ * object or not. Before, the first of the items is in basicsize too.
+ */
+static void visit_frame(struct worker *w, struct type *type, const struct object *obj)
+{
+	const struct layout *l = w->layout;
+	struct fetch f = {
+		.addr = object_word(obj, l->sizeof_object + 8) + (l->gen_code_path - l->gen_frame),
+		.run = run_frame_code,
+		.charge = { .to = type },
+		.len = 8,
+	};
+
+	if (l->code_nlocalsplus == LAYOUT_NONE)
+		return book_size(type, builtins_plain_size(type, builtins_items(w, type, obj)) - 8);
+	book_size(type, builtins_plain_size(type, 0));
+	worker_fetch(w, &f);
 }
 
 static void visit_code(struct worker *w, struct type *type, const struct object *obj)
@@ -476,6 +508,7 @@ static const struct builtin rows[] = {
 	{ "numpy.ndarray", 0, 0, visit_ndarray },
 	{ "module", 0, 0, visit_module },
 	{ "code", 0, 0, visit_code },
+	{ "frame", 0, 0, visit_frame },
 	{ "generator", 0, 0, visit_generator },
 	{ "coroutine", 0, 0, visit_generator },
 	{ "async_generator", 0, 0, visit_generator },
@@ -509,9 +542,6 @@ static const struct builtin rows[] = {
 	{ "traceback", 0, 0, NULL },
 	{ "memoryview", 0, 0, visit_items },
 	{ "managedbuffer", 0, 0, NULL },
-	{ "datetime.datetime", 0, 0, NULL },
-	{ "datetime.date", 0, 0, NULL },
-	{ "datetime.timedelta", 0, 0, NULL },
 };
 
 /* A row by flag is for the type that the flag is named after, and all that derive from it. */
@@ -536,7 +566,7 @@ const struct builtin *builtins_find(const struct layout *layout, struct memory *
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (row_fits(&rows[i], name, layout, type))
 			return &rows[i];
-	return NULL;
+	return modules_find(layout, name, type);
 }
 
 struct type_size builtins_size(const struct layout *l, const struct type *type,
@@ -544,6 +574,9 @@ struct type_size builtins_size(const struct layout *l, const struct type *type,
 {
 	bool tagged = l->int_format == LAYOUT_INT_TAG;
 	struct type_size size = { .base = builtins_plain_size(type, 0), .at = l->ob_type };
+
+	if (type->builtin)
+		size.base += type->builtin->more;
 
 	if (shape == TYPE_SHAPE_ITEMS) {
 		size.item = type->itemsize;

@@ -20,6 +20,9 @@ struct builtin {
 	/* For instances of which sys.getsizeof is all there is to say; visit for those with
 	 * attributes. */
 	enum type_shape shape;
+	uint32_t own_size; /* behind the object's header: what basicsize must come to; 0: any */
+	int32_t more;	   /* what __sizeof__ adds for each */
+	uint32_t shorter;  /* by which the shortest instance is shorter than basicsize says */
 };
 
 /* The row for @type itself (not its bases), or NULL. */
@@ -70,5 +73,6 @@ static inline int64_t builtins_sizeof(const struct type_size *size, const uint8_
 
 	n = ((int64_t)n < 0 ? 0 - n : n) >> size->shift;
 	bytes = (uint64_t)size->base + (uint64_t)size->item * MAX(n, (uint64_t)size->least);
-	return (int64_t)MIN(bytes, block_size);
+	/* Some are declared longer than they are: builtin->shorter. */
+	return (int64_t)MIN(bytes, MAX(block_size, (uint64_t)size->base));
 }

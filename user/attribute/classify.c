@@ -124,7 +124,8 @@ static void visit_object(struct worker *w, struct type *type, const uint8_t *dat
 		type->builtin->visit(w, type, &obj);
 	} else {
 		type->tally.sizeof_bytes +=
-			builtins_plain_size(type, builtins_items(w, type, &obj));
+			builtins_plain_size(type, builtins_items(w, type, &obj)) +
+			(type->builtin ? type->builtin->more : 0);
 		if (!type->builtin)
 			generic_visit(w, type, &obj);
 	}

@@ -128,9 +128,13 @@ static bool types_head_is_sane(const struct layout *l, const uint8_t *head)
 	int64_t basicsize = load_i64(head + l->tp_basicsize),
 		itemsize = load_i64(head + l->tp_itemsize);
 
-	return !(flags >> 32) && (flags & TPFLAGS_READY) &&
-	       basicsize >= (int64_t)l->sizeof_object && basicsize < BASICSIZE_MAX &&
-	       itemsize >= 0 && itemsize < BASICSIZE_MAX;
+	/* Static ones need not be ready: functools._lru_list_elem is not up to 3.9
+	 * (Modules/_functoolsmodule.c). Nobody has set its base and mro, then. */
+	if (!(flags & TPFLAGS_READY) && ((flags & TPFLAGS_HEAPTYPE) || load_u64(head + l->tp_mro) ||
+					 load_u64(head + l->tp_base)))
+		return false;
+	return !(flags >> 32) && basicsize >= (int64_t)l->sizeof_object &&
+	       basicsize < BASICSIZE_MAX && itemsize >= 0 && itemsize < BASICSIZE_MAX;
 }
 
 /* The metatypes must be types, up to one that is its own. */
@@ -269,6 +273,8 @@ static void types_inherit(struct types *types, struct type *type)
 		if (!type->builtin && !types_adds_insides(type, base))
 			type->builtin = base->builtin;
 	}
+	if (type->builtin && !type->python_class)
+		type->min_size -= MIN((uint64_t)type->builtin->shorter, type->min_size);
 	type->is_module = type->builtin && streq(type->builtin->name, "module");
 	/* Attributes, slots and unknown insides make an instance more than its size. */
 	if (type->dict_at == TYPE_DICT_NONE && !type->has_slots && type->builtin)

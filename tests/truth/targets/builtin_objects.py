@@ -8,9 +8,12 @@ made between the two censuses is what is counted. Python 3.8 to 3.15.
 import array
 import collections
 import ctypes
+import datetime
+import decimal
 import gc
 import json
 import sys
+import xml.etree.ElementTree
 
 import rawmem
 
@@ -53,6 +56,23 @@ def grown(made, text):
     return made
 
 
+class Small(ctypes.Structure):
+    _fields_ = [("number", ctypes.c_int)]
+
+
+class Large(ctypes.Structure):
+    _fields_ = [("text", ctypes.c_char * 2000)]
+
+
+def element(children):
+    made = xml.etree.ElementTree.Element("row")
+    made.extend([CHILD] * children)
+    return made
+
+
+CHILD = xml.etree.ElementTree.Element("child")
+
+
 MAKERS = {
     "ascii": lambda i: "ascii %d" % i,
     "latin-1": lambda i: "caf\xe9 %d" % i,
@@ -83,6 +103,15 @@ MAKERS = {
     "bytearray": lambda i: bytearray(i % 60),
     "bytearray, grown": lambda i: grown(bytearray(), b"some bytes"),
     "bytearray, empty": lambda i: bytearray(),
+    "time": lambda i: datetime.time(1, i % 60),
+    "time, aware": lambda i: datetime.time(1, i % 60, tzinfo=datetime.timezone.utc),
+    "datetime": lambda i: datetime.datetime(2000, 1, 1, 1, i % 60),
+    "datetime, aware": lambda i: datetime.datetime(2000, 1, 1, 1, i % 60, tzinfo=datetime.timezone.utc),
+    "date": lambda i: datetime.date(2000, 1, 1 + i % 28),
+    "timedelta": lambda i: datetime.timedelta(1 + i),
+    "decimal": lambda i: decimal.Decimal(i),
+    "element": lambda i: element(i % 20),
+    "packed": lambda i: Small(i),
 }
 MEDIUM = {  # over 512 bytes each, so malloc's
     "deque": lambda i: collections.deque([None] * (i % 200)),
@@ -102,6 +131,8 @@ MEDIUM = {  # over 512 bytes each, so malloc's
     "set": lambda i: set(KEYS[: 100 + i % 50]),
     "frozenset": lambda i: frozenset(NUMBERS[: 100 + i % 50]),
     "bytearray": lambda i: bytearray(600 + i),
+    "decimal, long": lambda i: decimal.Decimal((0, (7,) * (1 + i * 10), 0)),
+    "packed": lambda i: Large(),
 }
 HUGE = {
     "str": lambda i: "x" * LARGE,

@@ -35,6 +35,19 @@ def tracked():
 streams = [io.BytesIO(b"shared") for _ in range(100)] + [io.BytesIO() for _ in range(100)]
 for number, stream in enumerate(streams[50:]):
     stream.write(b"x" * (10 * number))
+
+
+def fail(depth):
+    wide = [depth] * depth
+    return fail(depth - 1) if depth else wide[0]
+
+
+failures = []
+for depth in range(100):
+    try:
+        fail(depth % 10)
+    except IndexError as error:
+        failures.append(error)  # and all of its frames
 tracked()
 os.kill(os.getpid(), signal.SIGUSR1)
 garbage = [[float(i), (i, i), {i: i}, [i]] for i in range(200)]

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Structures of C modules: no header has them, so they stand here with their source. They were the
+ * same from 3.8 to 3.15, behind an object's header whose length the layout tells; a type of another
+ * size is another.
+ */
+#include "attribute/modules.h"
+
+/* Offsets are from the end of the object's header. */
+static uint64_t word_behind(const struct worker *w, const struct object *obj, uint32_t offset)
+{
+	return object_word(obj, w->layout->sizeof_object + offset);
+}
+
+static void book_size(struct type *type, uint64_t bytes)
+{
+	type->tally.sizeof_bytes += (int64_t)bytes;
+}
+
+/*
+ * PyDecObject { hash; mpd_t { flags; exp; digits; len; alloc; data }; mpd_uint_t[4] }:
+ * Modules/_decimal/_decimal.c, dec_sizeof. A number of many digits has them elsewhere, unless a
+ * flag says whose they are (mpdecimal.h, MPD_DATAFLAGS).
+ */
+enum {
+	DECIMAL_FLAGS = 8,
+	DECIMAL_ALLOC = 40,
+	DECIMAL_DATA = 48,
+	DECIMAL_SIZE = 88,
+	DECIMAL_NOT_OWN = 32 | 64 | 128
+};
+
+static void visit_decimal(struct worker *w, struct type *type, const struct object *obj)
+{
+	uint64_t alloc = word_behind(w, obj, DECIMAL_ALLOC);
+
+	book_size(type, (uint64_t)builtins_plain_size(type, 0));
+	if (word_behind(w, obj, DECIMAL_FLAGS) & DECIMAL_NOT_OWN)
+		return;
+	if (alloc >> 40)
+		return (void)w->torn++;
+	book_size(type, 8 * alloc);
+	worker_charge_buffer(w, type, word_behind(w, obj, DECIMAL_DATA), 8 * alloc);
+}
+
+/*
+ * CDataObject { b_ptr; b_needsfree; b_base; b_size; b_length; b_index; b_objects; b_value }:
+ * Modules/_ctypes/ctypes.h. What does not fit into b_value is a block of its own.
+ */
+enum { CDATA_PTR = 0, CDATA_NEEDSFREE = 8, CDATA_BYTES = 24, CDATA_VALUE = 64, CDATA_SIZE = 80 };
+
+static void visit_cdata(struct worker *w, struct type *type, const struct object *obj)
+{
+	uint64_t at = word_behind(w, obj, CDATA_PTR),
+		 inside = obj->addr + w->layout->sizeof_object + CDATA_VALUE;
+	bool own = (uint32_t)word_behind(w, obj, CDATA_NEEDSFREE);
+
+	book_size(type, (uint64_t)builtins_plain_size(type, builtins_items(w, type, obj)));
+	if (own && at != inside)
+		worker_charge_buffer(w, type, at, word_behind(w, obj, CDATA_BYTES));
+}
+
+/* stringio { Py_UCS4 *buf; pos; string_size; buf_size; ... }: Modules/_io/stringio.c, which has no
+ * __sizeof__. */
+enum { STRINGIO_BUF = 0, STRINGIO_BUF_SIZE = 24 };
+
+static void visit_stringio(struct worker *w, struct type *type, const struct object *obj)
+{
+	uint64_t size = word_behind(w, obj, STRINGIO_BUF_SIZE);
+
+	book_size(type, (uint64_t)builtins_plain_size(type, 0));
+	if (size >> 40)
+		return (void)w->torn++;
+	worker_charge_buffer(w, type, word_behind(w, obj, STRINGIO_BUF), 4 * size);
+}
+
+/* buffered { raw; flags...; abs_pos; buffer; ...; buffer_size; ... }: Modules/_io/bufferedio.c,
+ * buffered_sizeof. */
+enum { BUFFERED_BUFFER = 40, BUFFERED_BUFFER_SIZE = 104, BUFFERED_SIZE = 136 };
+
+static void visit_buffered(struct worker *w, struct type *type, const struct object *obj)
+{
+	uint64_t buffer = word_behind(w, obj, BUFFERED_BUFFER),
+		 size = word_behind(w, obj, BUFFERED_BUFFER_SIZE);
+
+	book_size(type, (uint64_t)builtins_plain_size(type, 0));
+	if (!buffer)
+		return;
+	if (size >> 46)
+		return (void)w->torn++;
+	book_size(type, size);
+	worker_charge_buffer(w, type, buffer, size);
+}
+
+/*
+ * ElementObject { tag; text; tail; extra; weakreflist }, ElementObjectExtra { attrib; length;
+ * allocated; children; _children[4] }: Modules/_elementtree.c, element_sizeof.
+ */
+enum { ELEMENT_EXTRA = 24, ELEMENT_SIZE = 40, EXTRA_BYTES = 64, EXTRA_ALLOCATED = 16 };
+
+static void run_element_extra(struct worker *w, const struct fetch *f, const uint8_t *data)
+{
+	uint64_t allocated = load_u64(data + EXTRA_ALLOCATED),
+		 children = load_u64(data + EXTRA_ALLOCATED + 8);
+
+	if (allocated >> 40)
+		return (void)w->torn++;
+	book_size(f->charge.to, EXTRA_BYTES);
+	worker_charge(w, &f->charge, f->addr, EXTRA_BYTES);
+	if (children == f->addr + EXTRA_ALLOCATED + 16)
+		return;
+	book_size(f->charge.to, 8 * allocated);
+	worker_charge(w, &f->charge, children, 8 * allocated);
+}
+
+static void visit_element(struct worker *w, struct type *type, const struct object *obj)
+{
+	struct fetch f = {
+		.addr = word_behind(w, obj, ELEMENT_EXTRA),
+		.run = run_element_extra,
+		.charge = { type, NULL, TALLY_BUFFER, 0, CHARGE_NO_DICT, CHARGE_NO_DICT },
+		.len = EXTRA_ALLOCATED + 16,
+	};
+
+	book_size(type, (uint64_t)builtins_plain_size(type, 0));
+	if (f.addr)
+		worker_fetch(w, &f);
+}
+
+#define OWN(bytes) .own_size = (bytes)
+
+static const struct builtin rows[] = {
+	/* Without a time zone the last field is not there: Modules/_datetimemodule.c,
+	 * _PyDateTime_BaseTime and _PyDateTime_BaseDateTime. */
+	{ .name = "datetime.time", .shorter = 8 },
+	{ .name = "datetime.datetime", .shorter = 8 },
+	{ .name = "datetime.date" },
+	{ .name = "datetime.timedelta" },
+	{ .name = "decimal.Decimal", .visit = visit_decimal, OWN(DECIMAL_SIZE) },
+	{ .name = "_ctypes._CData", .visit = visit_cdata, OWN(CDATA_SIZE) },
+	{ .name = "_io.StringIO", .visit = visit_stringio },
+	{ .name = "_io.BufferedReader", .visit = visit_buffered, OWN(BUFFERED_SIZE) },
+	{ .name = "_io.BufferedWriter", .visit = visit_buffered, OWN(BUFFERED_SIZE) },
+	{ .name = "_io.BufferedRandom", .visit = visit_buffered, OWN(BUFFERED_SIZE) },
+	{ .name = "xml.etree.ElementTree.Element", .visit = visit_element, OWN(ELEMENT_SIZE) },
+	/* numpy's scalars: __sizeof__ counts their value twice (scalartypes.c.src,
+	 * gentype_sizeof: basicsize and nbytes). */
+	{ .name = "numpy.bool_", .more = 1 },
+	{ .name = "numpy.bool", .more = 1 },
+	{ .name = "numpy.int8", .more = 1 },
+	{ .name = "numpy.uint8", .more = 1 },
+	{ .name = "numpy.int16", .more = 2 },
+	{ .name = "numpy.uint16", .more = 2 },
+	{ .name = "numpy.int32", .more = 4 },
+	{ .name = "numpy.uint32", .more = 4 },
+	{ .name = "numpy.int64", .more = 8 },
+	{ .name = "numpy.uint64", .more = 8 },
+	{ .name = "numpy.float16", .more = 2 },
+	{ .name = "numpy.float32", .more = 4 },
+	{ .name = "numpy.float64", .more = 8 },
+	{ .name = "numpy.complex64", .more = 8 },
+	{ .name = "numpy.complex128", .more = 16 },
+	{ .name = "numpy.datetime64", .more = 8 },
+	{ .name = "numpy.timedelta64", .more = 8 },
+};
+
+const struct builtin *modules_find(const struct layout *layout, const char *name,
+				   const struct type *type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (streq(rows[i].name, name) &&
+		    (!rows[i].own_size ||
+		     type->basicsize == (int64_t)layout->sizeof_object + rows[i].own_size))
+			return &rows[i];
+	return NULL;
+}
