@@ -126,6 +126,11 @@ bool session_is_attached(const struct session *session)
 	return true;
 }
 
+bool session_has_ended(struct session *session)
+{
+	return false;
+}
+
 /* Where the tracer waits for all that was produced, a torn place would keep it waiting: there the
  * kernel has stopped a program between two stores, which it does not. */
 void session_stats(const struct session *session, struct session_stats *ret)
@@ -151,6 +156,21 @@ uint64_t session_detach(struct session *session)
 }
 
 int session_sweep(struct session *session)
+{
+	abort();
+}
+
+void session_count_gap(struct session *session)
+{
+	abort();
+}
+
+void session_extend(struct session *session)
+{
+	abort();
+}
+
+void session_allow(struct session *session, uint64_t hits, double fresh)
 {
 	abort();
 }
