@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What being watched costs a program: its CPU time an iteration, as a ratio to the same process unwatched just before.
 
-Usage: tests/bench/overhead.py build/pymemtop --pyperformance DIR [--rounds 3] [--limit 2%] [--interpreter PATH] [--only NAME]...
+Usage: tests/bench/overhead.py build/pymemtop --pyperformance DIR [--rounds 3] [--limit 2%] [--interpreter PATH] [--memray DIR]
+                              [--only NAME]...
 DIR is a copy of https://github.com/python/pyperformance (its benchmarks that need nothing but the standard library
-are taken). Modes follow each other within one process, so that a slow moment of the machine meets them all. "again" is
+are taken). That of --memray has memray built for the interpreter; it traces Python's allocators, as `memray attach` does
+with that option: from inside, by the same tracker. Modes follow each other within one process, so that a slow moment of the machine meets them all. "again" is
 unwatched once more: what differs from 1 there is noise. Prints a table in Markdown.
 """
 
@@ -29,15 +31,15 @@ OWN = ["object_churn", "json_service", "http_server", "pandas_groups"]
 PYPERFORMANCE = (
     "chaos deepcopy deltablue float generators go hexiom logging nbody raytrace regex_compile richards telco"
 ).split()
-MODES = ["again", "budget", "exact", "tracemalloc", "memleak"]
+MODES = ["again", "budget", "exact", "tracemalloc", "memray", "memleak"]
 SETTLE = 2.5  # until a watcher has planned and attached
 
 
 class Workload:
-    def __init__(self, interpreter, name):
+    def __init__(self, interpreter, name, path=None):
         self.process = subprocess.Popen(
             [interpreter, WORKLOAD, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, text=True
+            stderr=subprocess.DEVNULL, text=True, env={**os.environ, "PYTHONPATH": path or ""}
         )
         self.ready = self.process.stdout.readline() == "ready\n"
         self.pid = self.process.pid
@@ -61,12 +63,13 @@ class Bench:
     def __init__(self, args):
         self.args = args
         self.program = os.path.abspath(args.program)
-        self.memleak = shutil.which("memleak-bpfcc") or shutil.which("memleak")
+        self.memleak = next(filter(None, map(shutil.which, ("memleak-bpfcc", "memleak-libbpf", "memleak"))), None)
 
     def watched(self, target, mode, seconds):
         """(CPU an iteration, the snapshot) while pymemtop watches."""
         with tempfile.NamedTemporaryFile() as output:
-            options = ["--events", mode, "--max-overhead", self.args.limit, "-d", f"{SETTLE + seconds}s"]
+            options = ["--events", mode, "-d", f"{SETTLE + seconds}s"]
+            options += ["--max-overhead", self.args.limit] if mode == "budget" else []
             watcher = subprocess.Popen(
                 [self.program, "snapshot", "-f", "-o", output.name, *options, str(target.pid)],
                 stderr=subprocess.DEVNULL,
@@ -92,6 +95,8 @@ class Bench:
             cpu = target.cpu(seconds)
             target.ask("untrace")
             return cpu, None
+        if mode == "memray":
+            return (self.memray(target, seconds) if self.args.memray else None), None
         if not self.memleak:
             return None, None
         watcher = subprocess.Popen(
@@ -103,10 +108,17 @@ class Bench:
         watcher.wait()
         return cpu, None
 
+    def memray(self, target, seconds):
+        with tempfile.TemporaryDirectory() as directory:
+            target.ask(f"memray {directory}/records")
+            cpu = target.cpu(seconds)
+            target.ask("unmemray")
+        return cpu
+
     def workload(self, name):
         """{mode: [ratio...]}, {mode: [events...]}"""
         path = f"{self.args.pyperformance}/pyperformance/data-files/benchmarks/bm_{name}/run_benchmark.py"
-        target = Workload(self.args.interpreter, name if name in OWN else path)
+        target = Workload(self.args.interpreter, name if name in OWN else path, self.args.memray)
         ratios, events = {mode: [] for mode in MODES}, {"budget": [], "exact": []}
         if not target.ready:
             target.end()
@@ -137,7 +149,7 @@ def row(name, ratios, events):
     lost = str(sum(e["lost"] for e in events["exact"] + events["budget"]))
     drift = " ".join(f"{e['drift_objects']}/{e['drift_bytes']}" for e in events["exact"] if e["drift_objects"]) or "0"
     cover = cell([e["coverage"] * 100 for e in events["budget"]], 0)
-    cells = [cell(ratios[m], 2 if m in ("exact", "tracemalloc") else 3) for m in MODES]
+    cells = [cell(ratios[m], 2 if m in ("exact", "tracemalloc", "memray") else 3) for m in MODES]
     return "| " + " | ".join([name, *cells, rate, cover, lost, drift]) + " |"
 
 
@@ -155,6 +167,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--modes", default=" ".join(MODES))
     parser.add_argument("--limit", default="2%", help="of the budget")
+    parser.add_argument("--memray", help="a directory in which Python finds memray")
     parser.add_argument("--only", action="append")
     args = parser.parse_args()
     bench, rows = Bench(args), []

@@ -3,7 +3,8 @@
 
 Arguments: the name of a workload below, or the path of a benchmark of pyperformance, which gets a stand-in for pyperf
 that keeps its first benchmark instead of running it. Answers "run SECONDS" with "ITERATIONS CPU_SECONDS", "steps
-SECONDS" with "WHEN,ITERATIONS,CPU_SECONDS" of each piece of 10 ms or one iteration, and "trace N" and "untrace" with "ok" (tracemalloc with N frames).
+SECONDS" with "WHEN,ITERATIONS,CPU_SECONDS" of each piece of 10 ms or one iteration; "trace N" and "untrace" (tracemalloc
+with N frames), "memray FILE" and "unmemray" (with Python's allocators) with "ok".
 """
 
 import json
@@ -166,8 +167,15 @@ def main():
             continue
         if command == "trace":
             tracemalloc.start(int(rest[0]))
-        else:
+        elif command == "untrace":
             tracemalloc.stop()
+        elif command == "memray":
+            import memray
+
+            tracker = memray.Tracker(rest[0], trace_python_allocators=True)
+            tracker.__enter__()
+        else:
+            tracker.__exit__(None, None, None)
         print("ok", flush=True)
 
 
