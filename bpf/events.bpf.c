@@ -54,6 +54,7 @@ __u64 consumed; /* of them; written by user space */
 
 /* Between pymemtop and pymemtop-links, which share this memory. */
 struct events_lease lease;
+struct events_moment begun, ended; /* of the last window, or sample */
 
 __u64 counts[EVENTS_COUNT_MAX];
 __u64 hits[SITES_MAX];

@@ -151,6 +151,13 @@ struct events_lease {
 	__u64 growth_ended; /* the probe where pools are opened was taken off too */
 };
 
+/* A window's beginning or end, as pymemtop-links sees it. @waited_ns: of all threads of the target,
+ * for a CPU; UINT64_MAX: not known. */
+struct events_moment {
+	__u64 ns, cpu_ns, waited_ns;
+	__u64 hits[SITES_MAX];
+};
+
 static inline __u64 events_weigh(__u64 hits, __u64 fresh_hits, __u64 fresh_extra)
 {
 	return hits + ((fresh_hits * fresh_extra) >> 8);

@@ -74,6 +74,11 @@ int cost_check_seccomp(const struct process *proc, enum session_link link, struc
 	return 0;
 }
 
+double cost_site_ns(const struct cost *cost, const struct site *site)
+{
+	return 1000;
+}
+
 double cost_hit_ns(const struct cost *cost, const struct plan *plan)
 {
 	return 700;
@@ -144,6 +149,11 @@ uint64_t session_site_hits(const struct session *session, size_t index)
 	return 0;
 }
 
+bool session_has_ended(struct session *session)
+{
+	return false;
+}
+
 /* Only the thread needs these, and none is started. */
 int session_attach(struct session *session, struct error *err)
 {
@@ -151,6 +161,31 @@ int session_attach(struct session *session, struct error *err)
 }
 
 uint64_t session_detach(struct session *session)
+{
+	abort();
+}
+
+const struct events_moment *session_begun(const struct session *session)
+{
+	abort();
+}
+
+const struct events_moment *session_ended(const struct session *session)
+{
+	abort();
+}
+
+void session_extend(struct session *session)
+{
+	abort();
+}
+
+void session_count_gap(struct session *session)
+{
+	abort();
+}
+
+void session_allow(struct session *session, uint64_t hits, double fresh)
 {
 	abort();
 }

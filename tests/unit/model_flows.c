@@ -13,6 +13,39 @@ static void add(struct flows *flows, int count, uint64_t bytes)
 		assert_int_equal(flows_add(flows, TYPE, FLOWS_ALLOC_OBJECTS, bytes), 0);
 }
 
+/* A sample of @seconds in which the target ran all the time and paid nothing; as much again passed
+ * before it unseen. */
+static void cut(struct flows *flows, double seconds, bool lost)
+{
+	static struct progress_span all;
+	struct progress_span span = { .wall = seconds, .cpu = seconds, .records = 1000 };
+
+	all.wall += 2 * seconds;
+	all.cpu += 2 * seconds;
+	flows_cut(flows, &span, &all, lost);
+}
+
+/* One look at a part of the time. */
+static void one_window_says_nothing_of_the_rest(void **state)
+{
+	struct progress_span window = { .wall = 1, .cpu = 1, .records = 10 };
+	cleanup(flows_freep) struct flows *flows = NULL;
+	struct progress_span all = { .wall = 100, .cpu = 100 };
+	struct flows_rates rates;
+
+	assert_int_equal(flows_new(&flows), 0);
+	flows_begin(flows, &all);
+	all.wall = all.cpu = 110;
+	add(flows, 10, 16);
+	flows_cut(flows, &window, &all, false);
+	assert_false(flows_rates(flows, TYPE, 0.1, &rates));
+	all.wall = all.cpu = 120;
+	add(flows, 10, 16);
+	flows_cut(flows, &window, &all, false);
+	assert_true(flows_rates(flows, TYPE, 0.1, &rates));
+	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 10, 1e-6);
+}
+
 static void nothing_traced_says_nothing(void **state)
 {
 	cleanup(flows_freep) struct flows *flows = NULL;
@@ -30,10 +63,10 @@ static void full_coverage_is_exact(void **state)
 
 	assert_int_equal(flows_new(&flows), 0);
 	add(flows, 100, 48);
-	flows_cut(flows, 0.5, false);
+	cut(flows, 0.5, false);
 	add(flows, 300, 48);
 	assert_int_equal(flows_add(flows, TYPE, FLOWS_FREE_OBJECTS, 64), 0);
-	flows_cut(flows, 1.5, false);
+	cut(flows, 1.5, false);
 	assert_true(flows_rates(flows, TYPE, 1, &rates));
 	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 200, 1e-6);
 	assert_float_equal(rates.per_second[FLOWS_ALLOC_BYTES], 9600, 1e-6);
@@ -48,7 +81,8 @@ static void unseen_types_have_rate_zero(void **state)
 	struct flows_rates rates;
 
 	assert_int_equal(flows_new(&flows), 0);
-	flows_cut(flows, 1, false);
+	cut(flows, 1, false);
+	cut(flows, 1, false);
 	assert_true(flows_rates(flows, TYPE, 0.1, &rates));
 	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 0, 0);
 	assert_true(isnan(rates.error));
@@ -63,13 +97,13 @@ static void windows_give_an_interval(void **state)
 	assert_int_equal(flows_new(&flows), 0);
 	for (int i = 0; i < 20; i++) {
 		add(flows, 1000, 16);
-		flows_cut(flows, 0.1, false);
+		cut(flows, 0.1, false);
 	}
 	assert_true(flows_rates(flows, TYPE, 0.1, &even));
 	flows_restart(flows);
 	for (int i = 0; i < 20; i++) {
 		add(flows, i % 2 ? 1900 : 100, 16);
-		flows_cut(flows, 0.1, false);
+		cut(flows, 0.1, false);
 	}
 	assert_true(flows_rates(flows, TYPE, 0.1, &uneven));
 	assert_float_equal(even.per_second[FLOWS_ALLOC_OBJECTS], 10000, 1e-6);
@@ -85,10 +119,10 @@ static void old_samples_and_restarts_are_forgotten(void **state)
 
 	assert_int_equal(flows_new(&flows), 0);
 	add(flows, 1000000, 16);
-	flows_cut(flows, 1, false);
+	cut(flows, 1, false);
 	for (int i = 0; i < FLOWS_SAMPLES; i++) {
 		add(flows, 10, 16);
-		flows_cut(flows, 1, false);
+		cut(flows, 1, false);
 	}
 	assert_true(flows_rates(flows, TYPE, 0.99, &rates));
 	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 10, 1e-6);
@@ -99,7 +133,7 @@ static void old_samples_and_restarts_are_forgotten(void **state)
 	add(flows, 5000, 16); /* in the sample at hand when it restarts: on neither side */
 	flows_restart(flows);
 	add(flows, 7, 16);
-	flows_cut(flows, 1, false);
+	cut(flows, 1, false);
 	assert_true(flows_rates(flows, TYPE, 1, &rates));
 	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 7, 1e-6);
 	assert_int_equal(flows_total(flows, TYPE, FLOWS_ALLOC_OBJECTS),
@@ -116,7 +150,7 @@ static void lost_records_leave_no_interval(void **state)
 	assert_int_equal(flows_new(&flows), 0);
 	for (int i = 0; i < 10; i++) {
 		add(flows, 100, 16);
-		flows_cut(flows, 0.1, i == 4);
+		cut(flows, 0.1, i == 4);
 	}
 	for (int i = 0; i < 2; i++) {
 		assert_true(flows_rates(flows, TYPE, i ? 1 : 0.5, &rates));
@@ -125,26 +159,63 @@ static void lost_records_leave_no_interval(void **state)
 	}
 	for (int i = 0; i < FLOWS_SAMPLES; i++) {
 		add(flows, 100, 16);
-		flows_cut(flows, 0.1, false);
+		cut(flows, 0.1, false);
 	}
 	assert_true(flows_rates(flows, TYPE, 0.5, &rates));
 	assert_true(rates.error > 0);
 	flows_restart(flows);
 	add(flows, 100, 16);
-	flows_cut(flows, 0.1, false);
+	cut(flows, 0.1, false);
 	assert_true(flows_rates(flows, TYPE, 1, &rates));
 	assert_float_equal(rates.error, 0, 0);
+}
+
+/* A target that does nothing but pay, and a clock that tells how slow that makes it. */
+static void a_slowed_target_is_counted_as_if_unwatched(void **state)
+{
+	struct progress_span all = { 0 };
+	cleanup(flows_freep) struct flows *flows = NULL;
+	struct flows_rates rates;
+
+	assert_int_equal(flows_new(&flows), 0);
+	for (int pass = 0; pass < 2; pass++) {
+		/* An operation: 400 ns of its own, four hits at 800. Alone, the clock: one of them.
+		 */
+		for (int i = 0; i < 20; i++) {
+			struct progress_span span = { 3.6e-3, 3.6e-3, 0, 3.2e-3, 1000, 1000, 1000 };
+
+			all.wall = all.cpu = all.wall + 0.1;
+			add(flows, 1000, 16);
+			flows_cut(flows, &span, &all, false);
+		}
+		/* Without a clock nobody knows. */
+		assert_int_equal(flows_rates(flows, TYPE, 0.01, &rates), pass);
+		for (int i = 0; i < 8; i++) {
+			struct progress_span span = { 1.2e-3, 1.2e-3, 0, 0.8e-3, 1000, 0, 0 };
+
+			flows_clock(flows, &span);
+		}
+	}
+	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 2500000, 2500000 * 0.15);
+	assert_true(rates.error > 0 && rates.error < 0.5);
+	flows_clock_restart(flows);
+	add(flows, 1000, 16);
+	flows_cut(flows, &(struct progress_span){ 3.6e-3, 3.6e-3, 0, 3.2e-3, 1000, 1000, 1000 },
+		  &all, false);
+	assert_false(flows_rates(flows, TYPE, 0.01, &rates));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_window_says_nothing_of_the_rest),
 		cmocka_unit_test(nothing_traced_says_nothing),
 		cmocka_unit_test(full_coverage_is_exact),
 		cmocka_unit_test(unseen_types_have_rate_zero),
 		cmocka_unit_test(windows_give_an_interval),
 		cmocka_unit_test(lost_records_leave_no_interval),
 		cmocka_unit_test(old_samples_and_restarts_are_forgotten),
+		cmocka_unit_test(a_slowed_target_is_counted_as_if_unwatched),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -270,7 +270,8 @@ static void interval_holds(void **state)
 			samples[i].count =
 				floor(samples[i].seconds * 1e5 * (0.5 + uniform()) + uniform());
 		}
-		assert_true(budget_estimate(samples, ARRAY_SIZE(samples), 0.02, &rate, &half));
+		assert_true(
+			budget_estimate(samples, ARRAY_SIZE(samples), 0.02, 0.003, &rate, &half));
 		inside += fabs(rate - 1e5) <= half;
 	}
 	assert_true(inside >= runs * 94 / 100); /* 95 minus the noise of 2000 runs */
@@ -281,15 +282,15 @@ static void estimate_edges(void **state)
 	struct budget_sample samples[] = { { 1.0, 100 }, { 1.0, 100 } };
 	double rate = 0, half = 0;
 
-	assert_false(budget_estimate(samples, 0, 0.5, &rate, &half));
-	assert_false(budget_estimate(samples, 1, 0.5, &rate, &half));
-	assert_true(budget_estimate(samples, 1, 1.0, &rate, &half));
+	assert_false(budget_estimate(samples, 0, 0.5, 0.003, &rate, &half));
+	assert_false(budget_estimate(samples, 1, 0.5, 0.003, &rate, &half));
+	assert_true(budget_estimate(samples, 1, 1.0, 0.003, &rate, &half));
 	assert_true(rate == 100 && half == 0);
-	assert_true(budget_estimate(samples, 2, 0.5, &rate, &half));
+	assert_true(budget_estimate(samples, 2, 0.5, 0.003, &rate, &half));
 	assert_true(rate == 100 && half > 0); /* counting alone is uncertain */
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
 		samples[i] = (struct budget_sample){ 0.03, 3e6 };
-	assert_true(budget_estimate(samples, 2, 0.01, &rate, &half));
+	assert_true(budget_estimate(samples, 2, 0.01, 0.003, &rate, &half));
 	assert_true(half > 0.09 * rate); /* so short a window is shifted by its own opening */
 }
 

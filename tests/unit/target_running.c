@@ -21,6 +21,16 @@ static void our_own_cpu_time_grows(void **state)
 	assert_true(running_cpu(getpid()) > before);
 }
 
+static void waiting_for_a_cpu_is_known(void **state)
+{
+	uint64_t waited = UINT64_MAX;
+	int r = running_waited(getpid(), 64, &waited);
+
+	assert_true(!r || r == -ENOTSUP);
+	if (!r)
+		assert_true(waited < 1ull << 60);
+}
+
 static void who_is_gone_has_none(void **state)
 {
 	pid_t pid = fork();
@@ -151,8 +161,11 @@ static void whoever_spins_changes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(our_own_cpu_time_grows),    cmocka_unit_test(who_is_gone_has_none),
-		cmocka_unit_test(who_sleeps_stays_the_same), cmocka_unit_test(whoever_runs_changes),
+		cmocka_unit_test(waiting_for_a_cpu_is_known),
+		cmocka_unit_test(our_own_cpu_time_grows),
+		cmocka_unit_test(who_is_gone_has_none),
+		cmocka_unit_test(who_sleeps_stays_the_same),
+		cmocka_unit_test(whoever_runs_changes),
 		cmocka_unit_test(whoever_spins_changes),
 	};
 

@@ -25,8 +25,14 @@ struct flows {
 	struct flows_row *rows;
 	uint64_t number; /* of the sample at hand; the first kept is `first` */
 	uint64_t first;
-	double seconds[FLOWS_SAMPLES];
+	struct progress_span spans[FLOWS_SAMPLES];
+	struct progress_span all[FLOWS_SAMPLES + 1]; /* readings when each of them ended, and when
+							the one before the oldest did */
 	bool lost[FLOWS_SAMPLES];
+	struct progress_span clocks[FLOWS_CLOCKS];
+	size_t clocks_count;	  /* ever: the newest are kept */
+	struct progress progress; /* of the samples kept, the oldest first */
+	bool is_known;
 	double all_seconds; /* since the restart */
 	bool any_lost;
 };
@@ -91,21 +97,64 @@ int flows_add(struct flows *flows, uint64_t type, enum flows_count objects, uint
 	return 0;
 }
 
-void flows_cut(struct flows *flows, double seconds, bool lost)
+/* The reading when sample @number ended. */
+static struct progress_span *flows_all(struct flows *flows, uint64_t number)
 {
-	flows->seconds[flows->number % FLOWS_SAMPLES] = seconds;
+	return &flows->all[number % ARRAY_SIZE(flows->all)];
+}
+
+static void flows_look(struct flows *flows)
+{
+	struct progress_span spans[FLOWS_SAMPLES];
+	struct progress_view view = {
+		.windows = spans,
+		.clocks = flows->clocks,
+		.clocks_count = MIN(flows->clocks_count, (size_t)FLOWS_CLOCKS),
+		.all = progress_minus(flows_all(flows, flows->number - 1),
+				      flows_all(flows, flows->first - 1)),
+	};
+
+	for (uint64_t n = flows->first; n < flows->number; n++)
+		spans[view.windows_count++] = flows->spans[n % FLOWS_SAMPLES];
+	flows->is_known = progress_tell(&view, &flows->progress);
+}
+
+void flows_begin(struct flows *flows, const struct progress_span *all)
+{
+	*flows_all(flows, flows->number - 1) = *all;
+}
+
+void flows_cut(struct flows *flows, const struct progress_span *span,
+	       const struct progress_span *all, bool lost)
+{
+	flows->spans[flows->number % FLOWS_SAMPLES] = *span;
+	*flows_all(flows, flows->number) = *all;
 	flows->lost[flows->number % FLOWS_SAMPLES] = lost;
-	flows->all_seconds += seconds;
+	flows->all_seconds += span->wall;
 	flows->any_lost |= lost;
 	flows->number++;
 	if (flows->number - flows->first > FLOWS_SAMPLES)
 		flows->first = flows->number - FLOWS_SAMPLES;
+	flows_look(flows);
+}
+
+void flows_clock(struct flows *flows, const struct progress_span *span)
+{
+	flows->clocks[flows->clocks_count++ % FLOWS_CLOCKS] = *span;
+}
+
+void flows_clock_restart(struct flows *flows)
+{
+	flows->clocks_count = 0;
+	for (size_t i = 0; i < FLOWS_SAMPLES; i++)
+		flows->spans[i].ticks = flows->spans[i].seen = 0;
 }
 
 void flows_restart(struct flows *flows)
 {
 	struct flows_row *row, *next;
 
+	*flows_all(flows, flows->number) = *flows_all(flows, flows->number - 1);
 	flows->number++;
 	flows->first = flows->number;
 	flows->all_seconds = 0;
@@ -124,7 +173,8 @@ static size_t flows_gather(const struct flows *flows, const struct flows_row *ro
 		const struct flows_sample *s = row ? &row->samples[n % FLOWS_SAMPLES] : NULL;
 		double value = s && s->number == n ? (double)s->counts[which] : 0;
 
-		ret[count++] = (struct budget_sample){ flows->seconds[n % FLOWS_SAMPLES], value };
+		ret[count] = (struct budget_sample){ flows->progress.seconds[count], value };
+		count++;
 	}
 	return count;
 }
@@ -160,6 +210,8 @@ bool flows_rates(const struct flows *flows, uint64_t type, double coverage, stru
 
 	if (coverage >= 1)
 		return flows_exact(flows, row, ret);
+	if (!flows->is_known)
+		return false;
 	for (int i = 0; i < FLOWS_COUNTS; i++) {
 		size_t count = flows_gather(flows, row, (enum flows_count)i, samples);
 		double seconds = 0, sum = 0, rate, half;
@@ -172,8 +224,10 @@ bool flows_rates(const struct flows *flows, uint64_t type, double coverage, stru
 			return false;
 		rates.per_second[i] = sum / seconds;
 		if (i == FLOWS_ALLOC_OBJECTS && !flows_are_lossy(flows) &&
-		    budget_estimate(samples, count, coverage, &rate, &half) && rate > 0)
-			rates.error = half / rate;
+		    budget_estimate(samples, count, coverage, flows->progress.delay, &rate,
+				    &half) &&
+		    rate > 0)
+			rates.error = half / rate + flows->progress.error;
 	}
 	*ret = rates;
 	return true;

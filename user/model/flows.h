@@ -6,13 +6,15 @@
 #pragma once
 
 #include "base/cleanup.h"
+#include "probe/progress.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of the newest samples, this many count for the rates. */
-#define FLOWS_SAMPLES 64
+/* Of the newest samples, this many count for the rates, and of those of the clock. */
+#define FLOWS_SAMPLES PROGRESS_WINDOWS
+#define FLOWS_CLOCKS 32
 
 enum flows_count {
 	FLOWS_ALLOC_OBJECTS,
@@ -39,9 +41,21 @@ DEFINE_CLEANUP(struct flows, flows_free)
  * or -ENOMEM. */
 int flows_add(struct flows *flows, uint64_t type, enum flows_count objects, uint64_t bytes);
 
-/* Ends the sample at hand, which took @seconds of tracing, and begins the next. @lost: some of its
- * records were. */
-void flows_cut(struct flows *flows, double seconds, bool lost);
+/* The first sample begins. @all: a reading of wall, cpu and cost, from whenever they count. */
+void flows_begin(struct flows *flows, const struct progress_span *all);
+
+/*
+ * Ends the sample at hand, in which passed what @span says, and begins the next. @all: as of now,
+ * with what passed while nothing was traced. @lost: some of its records were.
+ */
+void flows_cut(struct flows *flows, const struct progress_span *span,
+	       const struct progress_span *all, bool lost);
+
+/* The clock's site alone was probed for @span. */
+void flows_clock(struct flows *flows, const struct progress_span *span);
+
+/* Another site is the clock from here on: forgets those samples, and the ticks of the others. */
+void flows_clock_restart(struct flows *flows);
 
 /* Forgets the samples (not the totals): rates count from here. What was added since the last cut
  * belongs to neither side. */
@@ -49,8 +63,9 @@ void flows_restart(struct flows *flows);
 
 /*
  * Rates of @type. @coverage: share of the time that the samples cover. 1, all of it: rates over all
- * the time since the restart; less: over the samples that are kept. False where nothing was traced.
- * A type that was never seen has rates of 0.
+ * the time since the restart; less: over the samples that are kept, as an unwatched target would
+ * have them (probe/progress.h). False where nothing was traced, or it cannot be told. A type that
+ * was never seen has rates of 0.
  */
 bool flows_rates(const struct flows *flows, uint64_t type, double coverage,
 		 struct flows_rates *ret);

@@ -7,6 +7,9 @@
 
 #include <sys/sysinfo.h>
 
+/* Whose waiting is looked at. */
+#define THREADS_MAX 64
+
 /* A target that is gone has run as long as it was seen to: not less. */
 static uint64_t spending_ran(const struct spending *s)
 {
@@ -27,6 +30,9 @@ void spending_price(struct spending *s, const struct plan *plan)
 {
 	s->hit_ns = cost_hit_ns(&s->cost, plan);
 	s->opening_ns = cost_opening_ns(&s->cost, plan);
+	s->sites = plan->sites.count;
+	for (size_t i = 0; i < s->sites; i++)
+		s->own_ns[i] = cost_site_ns(&s->cost, &plan->sites.list[i]);
 	/* With a GIL one thread allocates at a time. */
 	s->cores = plan->allocator.kind == ALLOCATOR_MIMALLOC ? get_nprocs() : 1;
 }
@@ -110,6 +116,34 @@ void spending_ended(struct spending *s, const struct session_stats *stats, uint6
 uint64_t spending_allowed(const struct spending *s)
 {
 	return budget_allowed(&s->budget);
+}
+
+void spending_moment(const struct spending *s, const struct session *session,
+		     struct events_moment *ret)
+{
+	uint64_t waited = UINT64_MAX;
+
+	if (running_waited(s->pid, THREADS_MAX, &waited))
+		waited = UINT64_MAX;
+	ret->waited_ns = waited;
+	for (size_t i = 0; i < SITES_MAX; i++)
+		ret->hits[i] = session_site_hits(session, i);
+	ret->cpu_ns = spending_ran(s);
+	ret->ns = clock_monotonic();
+}
+
+struct progress_span spending_span(const struct spending *s, const struct events_moment *moment)
+{
+	struct progress_span span = { .wall = (double)moment->ns / 1e9,
+				      .cpu = (double)moment->cpu_ns / 1e9,
+				      .waited = (double)moment->waited_ns / 1e9 };
+
+	/* Where it is not known: as if it waited all the time. */
+	if (moment->waited_ns == UINT64_MAX)
+		span.waited = span.wall;
+	for (size_t i = 0; i < s->sites; i++)
+		span.cost += (double)moment->hits[i] * s->own_ns[i] / 1e9;
+	return span;
 }
 
 double spending_overhead(const struct spending *s, const struct session_stats *stats)

@@ -7,6 +7,7 @@
 
 #include "probe/budget.h"
 #include "probe/cost.h"
+#include "probe/progress.h"
 #include "probe/pulse.h"
 #include "probe/session.h"
 
@@ -14,6 +15,8 @@ struct spending {
 	pid_t pid;
 	struct cost cost;
 	double hit_ns, opening_ns;
+	double own_ns[SITES_MAX]; /* of each site: the price in our own loop */
+	size_t sites;
 	int cores;		  /* on which it may allocate at the same time */
 	double ran;		  /* share of the time in which the target ran before the start */
 	uint64_t ran_ns, seen_ns; /* its CPU time, and the time, as of the last _look() */
@@ -45,6 +48,15 @@ void spending_ended(struct spending *spending, const struct session_stats *stats
  * where pools are opened counts. */
 uint64_t spending_allowed(const struct spending *spending);
 double spending_fresh(const struct spending *spending);
+
+/* Wall, cpu, waited, and cost of what had been hit by then, each since whenever: for differences.
+ */
+struct progress_span spending_span(const struct spending *spending,
+				   const struct events_moment *moment);
+
+/* The moment now. */
+void spending_moment(const struct spending *spending, const struct session *session,
+		     struct events_moment *ret);
 
 /* Share of the target's time since the last _look(). */
 double spending_overhead(const struct spending *spending, const struct session_stats *stats);

@@ -129,30 +129,44 @@ static void tracer_resolve(struct tracer *t, uint64_t allocated_before)
 		t->error = r;
 }
 
-/* Ends the sample at hand at @now. Blocks younger than their header count in the next. */
-static void tracer_cut_at(struct tracer *t, uint64_t now)
+/* Ends the sample at hand. Blocks younger than their header count in the next. */
+static void tracer_cut_at(struct tracer *t, const struct events_moment *moment)
 {
-	now = MAX(now, t->window_ns);
+	struct progress_span all = spending_span(&t->spending, moment);
+	struct progress_span span = metronome_end(&t->metronome, &t->spending, moment);
+	uint64_t now = MAX(moment->ns, t->window_ns);
+
 	tracer_check_loss(t);
-	flows_cut(t->flows, (double)(now - t->window_ns) / 1e9, t->lost != t->lost_cut);
+	flows_cut(t->flows, &span, &all, t->lost != t->lost_cut);
 	t->lost_cut = t->lost;
 	t->traced_ns += now - t->window_ns;
 	t->window_ns = now;
+}
+
+/* The window's end, as far as it is known: at @end_ns. */
+static void tracer_cut_window(struct tracer *t, uint64_t end_ns)
+{
+	struct events_moment moment = *session_ended(t->session);
+
+	if (moment.ns != end_ns)
+		spending_moment(&t->spending, t->session, &moment);
+	moment.ns = end_ns;
+	tracer_cut_at(t, &moment);
 }
 
 static void tracer_mind_end(struct tracer *t);
 
 static void tracer_cut(struct tracer *t)
 {
-	uint64_t now;
+	struct events_moment now;
 
 	tracer_mind_end(t);
-	now = clock_monotonic();
 	if (!session_is_attached(t->session))
 		return;
+	spending_moment(&t->spending, t->session, &now);
 	tracer_drain(t);
-	tracer_resolve(t, now - FRESH_AGE_NS);
-	tracer_cut_at(t, now);
+	tracer_resolve(t, now.ns - FRESH_AGE_NS);
+	tracer_cut_at(t, &now);
 }
 
 static void tracer_turned(struct tracer *t, bool is_open)
@@ -181,7 +195,7 @@ static void tracer_close_window(struct tracer *t)
 	tracer_note_end(t, end);
 	tracer_drain(t);
 	tracer_resolve(t, UINT64_MAX);
-	tracer_cut_at(t, end);
+	tracer_cut_window(t, end);
 	blocks_clear(&t->blocks);
 	fresh_clear(t->fresh);
 	tracer_turned(t, false);
@@ -194,7 +208,8 @@ static int tracer_open_window(struct tracer *t, struct error *err)
 	if (r < 0)
 		return r;
 	pools_watch(t->pools);
-	t->window_ns = clock_monotonic();
+	t->window_ns = session_begun(t->session)->ns;
+	metronome_begin(&t->metronome, &t->spending, session_begun(t->session));
 	tracer_turned(t, true);
 	return 0;
 }
@@ -211,7 +226,7 @@ static void tracer_bridge_gap(struct tracer *t)
 	tracer_drain(t);
 	tracer_resolve(t, end);
 	session_count_gap(t->session);
-	tracer_cut_at(t, end);
+	tracer_cut_window(t, end);
 	r = tracer_open_window(t, NULL);
 	if (r < 0 && !t->error)
 		t->error = r;
@@ -335,10 +350,15 @@ static int tracer_start_budget(struct tracer *t, struct error *err)
 
 int tracer_start(struct tracer *t, struct error *err)
 {
+	struct events_moment now;
+	struct progress_span begin;
 	int r;
 
-	t->start_ns = clock_monotonic();
 	spending_look(&t->spending);
+	spending_moment(&t->spending, t->session, &now);
+	t->start_ns = now.ns;
+	begin = spending_span(&t->spending, &now);
+	flows_begin(t->flows, &begin);
 	r = t->options.exact ? tracer_open_window(t, err) : tracer_start_budget(t, err);
 	if (!r)
 		r = -pthread_create(&t->thread, NULL, tracer_main, t);

@@ -54,6 +54,7 @@ int tracer_on_event(const struct session_event *e, void *arg)
 	struct tracer *t = arg;
 
 	t->consumed++;
+	metronome_count(&t->metronome, e);
 	/* No block: only a target that calls its allocator in odd ways has such records. */
 	if (!e->addr || (e->kind == EVENT_MOVE && !e->old))
 		return 0;

@@ -16,9 +16,6 @@
 #define SPARE 0.96 /* a window takes a little longer to close than foreseen */
 #define SLOT_NS (BUDGET_SPAN_NS / (BUDGET_SLOTS - 1))
 #define IDLE_SHARE 0.25 /* what time without CPU counts for */
-/* A window's opening holds the target up by so much, which one that keeps a pace catches up inside
- */
-#define TURN_DELAY_SECONDS 0.003
 #define CREDIT_SLOTS 20 /* for a first window soon; they are the first to be forgotten */
 
 double budget_earned(double wall_ns, double ran_ns, int cores)
@@ -230,8 +227,7 @@ double budget_overhead(const struct budget *budget)
 	return budget->earned_ns > 0 ? budget->spent_ns / budget->earned_ns : 0;
 }
 
-/* Student's t, two-sided 95%, by degrees of freedom; 1.96 from there on is close enough. */
-static double student_95(size_t freedom)
+double budget_student(size_t freedom)
 {
 	static const double t[] = { 0,	   12.706, 4.303, 3.182, 2.776, 2.571, 2.447,
 				    2.365, 2.306,  2.262, 2.228, 2.201, 2.179, 2.160,
@@ -239,11 +235,11 @@ static double student_95(size_t freedom)
 
 	if (freedom < ARRAY_SIZE(t))
 		return t[freedom];
-	return 1.96 + 2.5 / (double)freedom;
+	return 1.96 + 2.5 / (double)freedom; /* close enough */
 }
 
 bool budget_estimate(const struct budget_sample *samples, size_t count, double coverage,
-		     double *rate, double *half)
+		     double delay, double *rate, double *half)
 {
 	double seconds = 0, events = 0, squares = 0, spread, poisson, delayed, r;
 
@@ -266,10 +262,10 @@ bool budget_estimate(const struct budget_sample *samples, size_t count, double c
 
 		squares += residual * residual;
 	}
-	spread = student_95(count - 1) * sqrt(squares * (double)count / (double)(count - 1)) /
+	spread = budget_student(count - 1) * sqrt(squares * (double)count / (double)(count - 1)) /
 		 seconds;
 	poisson = 1.96 * sqrt(MAX(events, 1.0)) / seconds;
-	delayed = r * MIN(TURN_DELAY_SECONDS * (double)count / seconds, 1.0);
+	delayed = r * MIN(delay * (double)count / seconds, 1.0);
 	*rate = r;
 	*half = (MAX(spread, poisson) + delayed) * sqrt(1.0 - coverage);
 	return true;

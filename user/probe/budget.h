@@ -86,6 +86,9 @@ double budget_overhead(const struct budget *budget);
  */
 double budget_earned(double wall_ns, double ran_ns, int cores);
 
+/* Student's t, two-sided 95%, by degrees of freedom. */
+double budget_student(size_t freedom);
+
 /* What was counted in one window. */
 struct budget_sample {
 	double seconds;
@@ -96,9 +99,9 @@ struct budget_sample {
  * Events per second from @count windows that cover @coverage (0..1) of the time: *rate, and *half,
  * the half-width of its 95% interval. Windows vary as the target does, so their spread is what the
  * interval comes from (ratio estimate, Student's t), never less than what counting itself leaves
- * uncertain (Poisson); to which comes what opening the windows itself may have shifted. With full
- * coverage *half is 0. False where there is too little to say anything (nothing traced; one window
- * that saw only a part).
+ * uncertain (Poisson); to which comes what opening the windows itself may have shifted: @delay
+ * seconds of each. With full coverage *half is 0. False where there is too little to say anything
+ * (nothing traced; one window that saw only a part).
  */
 bool budget_estimate(const struct budget_sample *samples, size_t count, double coverage,
-		     double *rate, double *half);
+		     double delay, double *rate, double *half);

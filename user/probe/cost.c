@@ -441,6 +441,17 @@ double cost_hit_ns(const struct cost *cost, const struct plan *plan)
 	return ((reads ? cost->page_ns : cost->alloc_ns) + cost->free_ns) / 2 * REAL_FACTOR;
 }
 
+double cost_site_ns(const struct cost *cost, const struct site *site)
+{
+	double ns = cost->alloc_ns;
+
+	if (site->role == SITE_FREE || site->role == SITE_DYING)
+		ns = cost->free_ns;
+	else if (site->role == SITE_PAGE || site->role == SITE_POOL || site->role == SITE_LARGE)
+		ns = cost->page_ns;
+	return site->emulated ? ns : MAX(ns, cost->stepped_ns);
+}
+
 double cost_opening_ns(const struct cost *cost, const struct plan *plan)
 {
 	double price = 0;

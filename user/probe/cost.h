@@ -46,6 +46,9 @@ int cost_check_seccomp(const struct process *proc, enum session_link link, struc
  */
 double cost_hit_ns(const struct cost *cost, const struct plan *plan);
 
+/* What a hit of @site costs our own loop. */
+double cost_site_ns(const struct cost *cost, const struct site *site);
+
 /*
  * Where pools are opened: the dearest of those places, as which of them a target passes is not
  * known. 0: there are none.

@@ -6,6 +6,7 @@
 #include "base/util.h"
 #include "probe/links_make.h"
 #include "probe/links_wire.h"
+#include "target/running.h"
 
 #include "events.skel.h"
 
@@ -21,6 +22,7 @@
 #define HIT_LEAST_NS 300
 #define LOOK_LEAST_NS 200000ull
 #define LOOK_MOST_NS 20000000ull
+#define THREADS_MOST 64 /* whose waiting is looked at: each is a file to read */
 
 /* The links of one client, and the thread that has to do with them. */
 struct hold {
@@ -33,6 +35,7 @@ struct hold {
 	int queue_error;
 	bool is_open;
 	uint32_t cores;
+	pid_t pid;		      /* of whom the last places are */
 	struct links_request request; /* at hand */
 };
 
@@ -67,6 +70,23 @@ static uint64_t hold_hits(const struct hold *h)
 	return events_weigh(hits, load(&s->hits[SITE_INDEX_FRESH]), load(&s->lease.fresh_extra));
 }
 
+/* @before: the slow part first, else last: what is read for the rest shall not pass in between. */
+static void hold_note(const struct hold *h, struct events_moment *moment, bool before)
+{
+	uint64_t waited = UINT64_MAX;
+
+	if (before && running_waited(h->pid, THREADS_MOST, &waited))
+		waited = UINT64_MAX;
+	memcpy(moment->hits, h->shared->hits, sizeof(moment->hits));
+	moment->cpu_ns = running_cpu(h->pid);
+	moment->ns = clock_monotonic();
+	if (!before)
+		__atomic_store_n(&h->shared->enabled, 0, __ATOMIC_SEQ_CST);
+	if (!before && running_waited(h->pid, THREADS_MOST, &waited))
+		waited = UINT64_MAX;
+	moment->waited_ns = waited;
+}
+
 static void hold_extend(struct hold *h, uint64_t until)
 {
 	if (load(&h->shared->lease.until_ns) < until)
@@ -77,6 +97,7 @@ static int hold_attach(struct hold *h, const struct links_request *request)
 {
 	if (request->group >= LINKS_GROUPS || request->program >= LINKS_PROGRAMS)
 		return -EINVAL;
+	h->pid = request->pid;
 	return links_make(&h->groups[request->group], request,
 			  h->fds[LINKS_FD_PROGRAMS + request->program], h->is_perf);
 }
@@ -106,8 +127,8 @@ static void hold_close_window(struct hold *h)
 		if (h->queue[i]->group == LINKS_WAY)
 			(void)hold_attach(h, h->queue[i]);
 	store(&s->lease.ended_hits, hold_hits(h));
-	store(&s->lease.ended_ns, clock_monotonic());
-	__atomic_store_n(&s->enabled, 0, __ATOMIC_SEQ_CST);
+	hold_note(h, &s->ended, false);
+	store(&s->lease.ended_ns, s->ended.ns);
 	links_make_undone(&h->groups[LINKS_HOT]);
 	links_make_undone(&h->groups[LINKS_WINDOW]);
 	links_make_undone(&h->groups[LINKS_WAY]);
@@ -150,8 +171,9 @@ static int hold_open_window(struct hold *h, uint64_t *ret_ns)
 	s->pending.old = 0;
 	s->pending.inside = 0;
 	store(&s->lease.ended_ns, 0);
+	hold_note(h, &s->begun, true);
 	__atomic_store_n(&s->enabled, 1, __ATOMIC_SEQ_CST);
-	*ret_ns = clock_monotonic();
+	*ret_ns = s->begun.ns;
 	hold_extend(h, *ret_ns + patience);
 	h->is_open = true;
 	return 0;
@@ -197,9 +219,11 @@ static int hold_sample(struct hold *h)
 	uint64_t first = hold_hits(h), end;
 	int r = hold_attach(h, &h->request);
 
+	hold_note(h, &h->shared->begun, true);
 	end = clock_monotonic() + h->request.last_ns;
 	while (!r && clock_monotonic() < end && hold_hits(h) - first < h->request.most)
 		nanosleep(&(struct timespec){ .tv_nsec = LOOK_LEAST_NS }, NULL);
+	hold_note(h, &h->shared->ended, false);
 	links_make_undone(&h->groups[h->request.group % LINKS_GROUPS]);
 	return r;
 }

@@ -69,6 +69,10 @@ int session_attach(struct session *session, struct error *err);
 /* Closes the window; the ring keeps its records. No probe remains in the target but that of growth,
  * if on. Returns when recording ended (monotonic). */
 uint64_t session_detach(struct session *session);
+
+/* When the last window, or sample, began and ended, and what had been hit by then. */
+const struct events_moment *session_begun(const struct session *session);
+const struct events_moment *session_ended(const struct session *session);
 bool session_is_attached(const struct session *session);
 
 /*

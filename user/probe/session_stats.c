@@ -12,6 +12,16 @@ uint64_t session_hits(const struct session *session)
 	return all;
 }
 
+const struct events_moment *session_begun(const struct session *session)
+{
+	return &session->bpf->bss->begun;
+}
+
+const struct events_moment *session_ended(const struct session *session)
+{
+	return &session->bpf->bss->ended;
+}
+
 static bool is_loss(enum event_count which)
 {
 	return which == EVENTS_LOST_RING || which == EVENTS_LOST_POOL ||

@@ -14,8 +14,9 @@
 
 struct threads {
 	uint64_t seen;
-	uint64_t hash; /* of who they are, and of how long and how often each ran */
-	bool more;     /* than were looked at */
+	uint64_t waited_ns; /* for a CPU */
+	uint64_t hash;	    /* of who they are, and of how long and how often each ran */
+	bool more;	    /* than were looked at */
 };
 
 static void close_dir(DIR **dir)
@@ -42,6 +43,7 @@ static void add_thread(struct threads *threads, pid_t pid, const char *tid)
 	if (!f || fscanf(f, "%" SCNu64 " %" SCNu64 " %" SCNu64, &ran, &waited, &slices) != 3)
 		return;
 	threads->seen++;
+	threads->waited_ns += waited;
 	threads->hash = mix(mix(mix(threads->hash, strtoull(tid, NULL, 10)), ran), slices);
 }
 
@@ -75,6 +77,18 @@ uint64_t running_cpu(pid_t pid)
 	clockid_t clock;
 
 	return clock_getcpuclockid(pid, &clock) ? 0 : clock_read(clock);
+}
+
+int running_waited(pid_t pid, uint64_t max, uint64_t *ret)
+{
+	struct threads threads;
+	int r = read_threads(pid, max, &threads);
+
+	if (!r && threads.more)
+		r = -E2BIG;
+	if (!r)
+		*ret = threads.waited_ns;
+	return r;
 }
 
 int running_read(const struct process *proc, struct running *ret)

@@ -11,6 +11,10 @@
 /* CPU time of all its threads so far, the dead ones too, in ns; 0 where it is gone. */
 uint64_t running_cpu(pid_t pid);
 
+/* Time that its threads, of which there are no more than @max, have waited for a CPU, in ns.
+ * -E2BIG: there are more; -ESRCH; -ENOTSUP: the kernel does not say. */
+int running_waited(pid_t pid, uint64_t max, uint64_t *ret);
+
 /*
  * A mark that no process can pass without changing it: CPU time of all its threads, the dead ones
  * too, and how often each living one was given a CPU. Two equal marks: it has not executed one

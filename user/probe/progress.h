@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How far a target comes in a window: pure logic.
+ *
+ * Probes slow what they watch. A program that does little but allocate comes no further in a traced
+ * second than in a thirtieth of one of its own, and what was counted per traced second would be
+ * that much too low. So a window stands for the time that the target would have needed for the same
+ * without us. Three ways to tell, of which the least uncertain is taken:
+ *
+ * - a target that waits has time to spare for the probes: between all and none of their cost is its
+ *   delay;
+ * - what is left of its CPU time when the hits are paid for, at a price that is known within a
+ *   fifth or so (cost.h);
+ * - a clock: one of the sites, probed alone for some moments, tells how much CPU time lies between
+ *   two hits there; in a window, its hits tell how much has passed. The price of a hit comes out of
+ *   the same figures, as it costs more in a window than alone.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What was counted while some sites were probed. Seconds; @waited: for a CPU, as others had it;
+ * @cost: hits at the price of our own loop;
+ * @ticks: hits of the clock's site; @seen: of them in records; @records: all. */
+struct progress_span {
+	double wall, cpu, waited, cost, ticks, seen, records;
+};
+
+/* What passed between two readings; nothing is negative. */
+struct progress_span progress_minus(const struct progress_span *end,
+				    const struct progress_span *begin);
+
+struct progress_view {
+	const struct progress_span *windows; /* all sites probed */
+	size_t windows_count;
+	const struct progress_span *clocks; /* the clock's site alone */
+	size_t clocks_count;
+	struct progress_span all; /* the whole time, probed or not: wall, cpu, cost */
+};
+
+#define PROGRESS_WINDOWS 64 /* at most */
+
+struct progress {
+	double seconds[PROGRESS_WINDOWS]; /* of an unwatched target that window i stands for */
+	double error;			  /* how far they all may be off, as a ratio (95%) */
+	double delay; /* seconds by which the opening of a window may have shifted what it saw */
+};
+
+/* False where it is not known to within PROGRESS_MOST. */
+#define PROGRESS_MOST 0.5
+bool progress_tell(const struct progress_view *view, struct progress *ret);
