@@ -41,15 +41,16 @@ static void visit_list(struct worker *w, struct type *type, const struct object 
 {
 	uint64_t allocated = object_word(obj, w->layout->list_allocated);
 	uint64_t items = object_word(obj, w->layout->list_items);
+	uint64_t used = (uint64_t)ob_size(w, obj), bytes = items ? 8 * allocated : 0;
+	uint32_t front = w->layout->list_items_front;
 
-	if (allocated >> 40 || (uint64_t)ob_size(w, obj) > allocated)
+	if (allocated >> 40 || used > allocated)
 		return (void)w->torn++;
-	book_size(type, builtins_plain_size(type, 0) + (items ? 8 * (int64_t)allocated : 0));
-	book_capacity(type, (uint64_t)ob_size(w, obj), allocated);
-	book_spare(w, type, items ? 8 * allocated : 0, 8 * (uint64_t)ob_size(w, obj));
+	book_size(type, builtins_plain_size(type, 0) + (int64_t)bytes);
+	book_capacity(type, used, allocated);
+	book_spare(w, type, bytes, 8 * used);
 	if (items)
-		worker_charge_buffer(w, type, items - w->layout->list_items_front,
-				     8 * allocated + w->layout->list_items_front);
+		worker_charge_buffer(w, type, items - front, bytes + front);
 }
 
 static void visit_dict(struct worker *w, struct type *type, const struct object *obj)

@@ -9,7 +9,8 @@
 
 /* What can be in front of an object: nothing, GC head or pre-header, both. The first words of a GC
  * head are no count, so the order is also the cheapest. */
-static const uint32_t fronts[] = { 0, 16, 32 };
+#define FRONT 16u
+static const uint32_t fronts[] = { 0, FRONT, 2 * FRONT };
 
 /* In programs without a load bias the image and malloc's heap lie low: an address there could pass
  * for a count. */
@@ -69,19 +70,6 @@ static inline bool has_front(const struct worker *w, const uint8_t *data, uint32
 	       is_low_address(w, word & ~3ull); /* less the flags of gc_next */
 }
 
-/* Most neighbours are alike: is this a live object of a type that was just met? */
-static inline bool is_another(const struct worker *w, const uint8_t *data, const struct type *type)
-{
-	const uint8_t *obj = data + type->pre;
-	uint64_t word = refcount_word(w->layout, obj);
-
-	if (load_u64(obj + w->layout->ob_type) != type->addr || !has_front(w, data, type->pre))
-		return false;
-	if (!w->refcount_dead_mask)
-		return refcount_state(w->layout, obj) == REFCOUNT_LIVE;
-	return (uint32_t)word && !(word & w->refcount_dead_mask) && !is_low_address(w, word);
-}
-
 enum block_kind classify_block(struct worker *worker, const uint8_t *data, uint32_t len,
 			       uint64_t size, struct type **ret_type)
 {
@@ -99,10 +87,10 @@ enum block_kind classify_block(struct worker *worker, const uint8_t *data, uint3
 	return BLOCK_RAW;
 }
 
-/* Books one object to its row. Where it has no attributes, that follows from the count: heap.c,
- * complete_tally(). */
-static void visit_object(struct worker *w, struct type *type, const uint8_t *data, uint32_t len,
-			 uint64_t addr, uint64_t size)
+/* What there is to say of one object beyond that it is there and how large its block is. Where it
+ * has no attributes, that follows from the count: heap.c, complete_tally(). */
+static inline void visit_insides(struct worker *w, struct type *type, const uint8_t *data,
+				 uint32_t len, uint64_t addr, uint64_t size)
 {
 	struct object obj = {
 		.addr = addr + type->pre,
@@ -112,14 +100,6 @@ static void visit_object(struct worker *w, struct type *type, const uint8_t *dat
 		.block_size = size,
 	};
 
-	type->tally.objects++;
-	type->tally.parts[TALLY_OBJECT] += (int64_t)size;
-	if (type->addr == w->shared->samples_type)
-		samples_meet(&w->samples, obj.addr, size);
-	if (type->shape != TYPE_SHAPE_OTHER) {
-		type->tally.sizeof_bytes += builtins_sizeof(&type->size, obj.data, size);
-		return;
-	}
 	if (type->builtin && type->builtin->visit) {
 		type->builtin->visit(w, type, &obj);
 	} else {
@@ -131,6 +111,20 @@ static void visit_object(struct worker *w, struct type *type, const uint8_t *dat
 	}
 	if (type->dict_at != TYPE_DICT_NONE || type->has_slots)
 		attributes_visit(w, type, &obj, data);
+}
+
+/* Books one object to its row. */
+static void visit_object(struct worker *w, struct type *type, const uint8_t *data, uint32_t len,
+			 uint64_t addr, uint64_t size)
+{
+	type->tally.objects++;
+	type->tally.parts[TALLY_OBJECT] += (int64_t)size;
+	if (type->addr == w->shared->samples_type)
+		samples_meet(&w->samples, addr + type->pre, size);
+	if (type->shape == TYPE_SHAPE_OTHER)
+		visit_insides(w, type, data, len, addr, size);
+	else
+		type->tally.sizeof_bytes += builtins_sizeof(&type->size, data + type->pre, size);
 }
 
 /* Dead objects that do not look it: their type word, or all of them, was overwritten. */
@@ -173,96 +167,205 @@ static void hand_out_blocks(const struct attribution *shared, const struct pool 
 				      pool->block_size, true);
 }
 
-/* A type that was met in the pool at hand, and what was seen of it since: booked when another takes
- * its place. */
+/*
+ * A type that was met in the pool at hand, and what was seen of it since: booked when another takes
+ * its place. What tells its instances is at hand here: most neighbours are alike, and this is
+ * looked at for each block there is.
+ */
 struct recent {
 	struct type *type;
+	uint64_t addr;		    /* of the type */
+	uint32_t type_at, count_at; /* where in a block an instance has them */
+	uint32_t pre;
+	enum type_shape shape;
+	bool sampled;
+	struct recent *next; /* that came after it the last time */
 	int64_t objects, sizeof_bytes;
 };
 
-#define RECENT 4 /* pairs that are allocated together alternate */
+#define RECENT 4 /* what is allocated together alternates */
 
-static void recent_book(struct recent *recent, const struct pool *pool)
+/* The pool at hand. */
+struct walk {
+	struct worker *worker;
+	const struct pool *pool;
+	uint64_t first;	       /* address of the first block's first usable byte */
+	uint64_t dead_mask;    /* see refcount_dead_mask() */
+	uint32_t usable;       /* bytes of a block that are the program's */
+	uint32_t fronts_count; /* of those in front of an object, as many as fit */
+	bool is_low, has_dead; /* as in the worker */
+	size_t recent_count, recent_made;
+	struct recent recent[RECENT];
+};
+
+static void recent_book(struct recent *recent, const struct walk *walk)
 {
-	if (!recent->objects)
-		return;
-	recent->type->tally.objects += recent->objects;
-	recent->type->tally.parts[TALLY_OBJECT] += recent->objects * pool->block_size;
-	recent->type->tally.sizeof_bytes += recent->sizeof_bytes;
-	recent->objects = recent->sizeof_bytes = 0;
+	struct tally *tally = &recent->type->tally;
+
+	if (recent->shape == TYPE_SHAPE_FIXED)
+		recent->sizeof_bytes = recent->objects * MIN(recent->type->size.base,
+							     (int64_t)walk->pool->block_size);
+	tally->objects += recent->objects;
+	tally->parts[TALLY_OBJECT] += recent->objects * walk->pool->block_size;
+	tally->sizeof_bytes += recent->sizeof_bytes;
+	walk->worker->object_blocks[walk->pool->size_class] += (uint64_t)recent->objects;
 }
 
-static inline struct recent *recent_find(const struct worker *w, struct recent *recent,
-					 const uint8_t *data)
+/* Is this a live object of that type? */
+static inline bool is_another(const struct walk *walk, const uint8_t *data,
+			      const struct recent *recent)
 {
-	for (int i = 0; i < RECENT; i++)
-		if (recent[i].type && is_another(w, data, recent[i].type))
-			return &recent[i];
+	uint64_t word;
+
+	if (load_u64(data + recent->type_at) != recent->addr)
+		return false;
+	if (walk->dead_mask) {
+		word = load_u64(data + recent->count_at);
+		if (!(uint32_t)word || (word & walk->dead_mask) ||
+		    (walk->is_low && is_low_address(walk->worker, word)))
+			return false;
+	} else if (refcount_state(walk->worker->layout, data + recent->pre) != REFCOUNT_LIVE) {
+		return false;
+	}
+	return !recent->pre || has_front(walk->worker, data, recent->pre);
+}
+
+/* Most buffers hold nothing that could be a count and a type, wherever an object could have them.
+ */
+static inline bool is_plainly_raw(const struct walk *walk, const uint8_t *data)
+{
+	const struct layout *l = walk->worker->layout;
+
+	for (uint32_t i = 0; i < walk->fronts_count; i++, data += FRONT)
+		if (types_may_be_at(load_u64(data + l->ob_type)) &&
+		    refcount_state(l, data) != REFCOUNT_NONSENSE)
+			return false;
+	return !walk->has_dead;
+}
+
+/* The place of the oldest one is @type's. */
+static struct recent *recent_add(struct walk *walk, struct type *type)
+{
+	struct recent *recent = &walk->recent[walk->recent_made++ % RECENT];
+	const struct worker *w = walk->worker;
+
+	if (walk->recent_count < RECENT)
+		walk->recent_count++;
+	else
+		recent_book(recent, walk);
+	*recent = (struct recent){
+		.type = type,
+		.addr = type->addr,
+		.type_at = type->pre + w->layout->ob_type,
+		.count_at = type->pre + w->layout->ob_refcnt,
+		.pre = type->pre,
+		.shape = type->shape,
+		.sampled = type->addr == w->shared->samples_type,
+		.next = recent,
+	};
+	return recent;
+}
+
+/* A live object at @data of one of the recent types, or NULL. */
+static inline struct recent *recent_find(struct walk *walk, const uint8_t *data)
+{
+	for (size_t k = 0; k < walk->recent_count; k++)
+		if (is_another(walk, data, &walk->recent[k]))
+			return &walk->recent[k];
 	return NULL;
 }
 
-/* Block @i, of no recent type: what it is takes the place of the older one. NULL where it is no
- * live object. */
-static struct recent *recent_replace(struct worker *w, struct recent *recent,
-				     const struct pool *pool, const uint8_t *data, uint32_t i)
+/* Block @i, of no recent type. NULL: no live object. */
+static __attribute__((noinline)) struct recent *recent_make(struct walk *walk, const uint8_t *data,
+							    uint32_t i)
 {
-	struct type *type =
-		classify_new(w, data, pool_block_addr(pool, w->layout, i) + w->shared->hooks.front,
-			     pool->size_class, pool->block_size - w->shared->hooks.extra);
+	struct type *type = classify_new(walk->worker, data,
+					 walk->first + (uint64_t)i * walk->pool->block_size,
+					 walk->pool->size_class, walk->usable);
 
-	if (!type)
-		return NULL;
-	recent_book(&recent[RECENT - 1], pool);
-	memmove(recent + 1, recent, (RECENT - 1) * sizeof(*recent));
-	recent[0] = (struct recent){ .type = type };
-	return &recent[0];
+	return type ? recent_add(walk, type) : NULL;
+}
+
+static inline void visit_block(struct walk *walk, struct recent *recent, const uint8_t *data,
+			       uint64_t addr)
+{
+	uint32_t size = walk->pool->block_size;
+
+	recent->objects++;
+	if (recent->sampled)
+		samples_meet(&walk->worker->samples, addr + recent->pre, size);
+	if (recent->shape == TYPE_SHAPE_OTHER)
+		visit_insides(walk->worker, recent->type, data, walk->usable, addr, size);
+	else if (recent->shape != TYPE_SHAPE_FIXED)
+		recent->sizeof_bytes +=
+			builtins_sizeof(&recent->type->size, data + recent->pre, size);
+}
+
+static void walk_blocks(struct walk *walk)
+{
+	const struct pool *pool = walk->pool;
+	const uint8_t *start =
+		pool->data + walk->worker->layout->pool_overhead + walk->worker->hooks_front;
+	bool full = pool->inuse_count == pool->blocks_count;
+	uint32_t count = pool->blocks_count, size = pool->block_size;
+	struct recent *last = NULL; /* met */
+	uint64_t raw = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const uint8_t *data = start + (size_t)i * size;
+		struct recent *found = last ? last->next : NULL;
+
+		if (!full && pool_is_free(pool, i))
+			continue;
+		if (!found || !is_another(walk, data, found)) {
+			found = recent_find(walk, data);
+			if (!found && is_plainly_raw(walk, data)) {
+				raw++;
+				continue;
+			}
+			if (!found)
+				found = recent_make(walk, data, i);
+			if (!found)
+				continue;
+			if (last)
+				last->next = found;
+		}
+		last = found;
+		visit_block(walk, found, data, walk->first + (uint64_t)i * size);
+	}
+	walk->worker->raw_blocks[pool->size_class] += raw;
 }
 
 void classify_pool(struct census_visitor *visitor, const struct pool *pool)
 {
 	struct worker *w = visitor->ctx;
-	const uint8_t *data = pool->data + w->layout->pool_overhead + w->shared->hooks.front;
-	bool full = pool->inuse_count == pool->blocks_count;
-	struct recent recent[RECENT] = {};
+	struct walk walk;
 
 	if (w->shared->block)
 		hand_out_blocks(w->shared, pool);
 	if (pool->block_size <=
-	    w->shared->hooks.extra) { /* no room for what the hooks put around each block */
+	    w->hooks_extra) { /* no room for what the hooks put around each block */
 		w->raw_blocks[pool->size_class] += pool->inuse_count;
 		return;
 	}
 	w->pool_has_dead = freelists_have_any(&w->shared->census->dead, pool->addr,
 					      pool->addr + w->layout->pool_size);
-	for (uint32_t i = 0; i < pool->blocks_count; i++, data += pool->block_size) {
-		struct recent *found;
-
-		if (!full && pool_is_free(pool, i))
-			continue;
-		found = recent_find(w, recent, data);
-		if (!found)
-			found = recent_replace(w, recent, pool, data, i);
-		if (!found)
-			continue;
-		w->object_blocks[pool->size_class]++;
-		if (found->type->shape == TYPE_SHAPE_OTHER) {
-			visit_object(w, found->type, data,
-				     pool->block_size - w->shared->hooks.extra,
-				     pool_block_addr(pool, w->layout, i) + w->shared->hooks.front,
-				     pool->block_size);
-			continue;
-		}
-		if (found->type->addr == w->shared->samples_type)
-			samples_meet(&w->samples,
-				     pool_block_addr(pool, w->layout, i) + w->shared->hooks.front +
-					     found->type->pre,
-				     pool->block_size);
-		found->objects++;
-		found->sizeof_bytes += builtins_sizeof(&found->type->size, data + found->type->pre,
-						       pool->block_size);
-	}
-	for (int i = 0; i < RECENT; i++)
-		recent_book(&recent[i], pool);
+	/* One by one: what of the recent types is there, recent_count says. */
+	walk.worker = w;
+	walk.pool = pool;
+	walk.first = pool_block_addr(pool, w->layout, 0) + w->hooks_front;
+	walk.dead_mask = w->refcount_dead_mask;
+	walk.usable = pool->block_size - w->hooks_extra;
+	walk.is_low = w->is_low;
+	walk.has_dead = w->pool_has_dead;
+	walk.recent_count = walk.recent_made = 0;
+	walk.fronts_count = 0;
+	while (walk.fronts_count < ARRAY_SIZE(fronts) &&
+	       fronts[walk.fronts_count] + w->layout->sizeof_object <= walk.usable)
+		walk.fronts_count++;
+	walk_blocks(&walk);
+	for (size_t i = 0; i < walk.recent_count; i++)
+		recent_book(&walk.recent[i], &walk);
 }
 
 /*

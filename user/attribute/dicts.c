@@ -88,22 +88,31 @@ static const enum tally_storage storage_of_layout[TALLY_DICT_LAYOUTS] = {
 	[TALLY_DICT_EMPTY] = TALLY_NONE,
 };
 
-/* 3.11, 3.12: the pointer goes to values[0]; the byte in front says where the block begins. */
-static void dict_run_values_prefix(struct worker *worker, const struct fetch *f,
-				   const uint8_t *data)
+/*
+ * 3.11, 3.12: the pointer goes to values[0]; the byte in front says where the block begins. data:
+ * the eight bytes in front. @tells: they are an instance's, which so says how it stores.
+ */
+static inline void dict_book_values_prefix(struct worker *worker, const struct charge *charge,
+					   uint64_t values, const uint8_t *data, bool tells)
 {
-	uint64_t prefix = data[7], values = f->addr + 8;
+	uint64_t prefix = data[7];
 
 	/* Even number of words, room for two bytes and one per value (dictobject.c, new_values). */
 	if (prefix < 8 || prefix > 64 || prefix % 8) {
 		worker->torn++;
 		return;
 	}
-	if (f->flag) {
-		f->charge.to->tally.storage[data[6] ? TALLY_INLINE : TALLY_NONE]++;
-		tally_add_attributes(&f->charge.to->tally, data[6]);
+	if (tells) {
+		charge->to->tally.storage[data[6] ? TALLY_INLINE : TALLY_NONE]++;
+		tally_add_attributes(&charge->to->tally, data[6]);
 	}
-	worker_charge(worker, &f->charge, values - prefix, prefix);
+	worker_charge(worker, charge, values - prefix, prefix);
+}
+
+static void dict_run_values_prefix(struct worker *worker, const struct fetch *f,
+				   const uint8_t *data)
+{
+	dict_book_values_prefix(worker, &f->charge, f->addr + 8, data, f->flag);
 }
 
 /* 3.13+: values may be embedded in their instance, whose block they share. */
@@ -229,76 +238,108 @@ static void dict_remember_header(struct worker *worker, uint64_t keys, const uin
 	memcpy(header->data, data, DICT_KEYS_HEADER);
 }
 
+/* A dict whose keys are to be looked at. */
+struct dict_seen {
+	uint64_t keys, used, values; /* ma_keys, ma_used, ma_values */
+	uint32_t size;		     /* of the dict's block */
+	bool tells; /* it is the __dict__ of an instance of charge.to, which so says how it stores
+		     */
+};
+
 /*
- * The keys of a dict. a: ma_used, b: ma_values; charge.from: dict's row if it moves; flag: it is
- * the __dict__ of an instance of charge.to, which so says how it stores; charge.owner
- * CHARGE_NO_DICT: that is all.
+ * data: the header of the keys. charge.from: dict's row if it moves; charge.owner CHARGE_NO_DICT:
+ * how it stores is all that is asked for.
  */
-static void dict_run_keys(struct worker *worker, const struct fetch *f, const uint8_t *data)
+static void dict_book_keys(struct worker *worker, const struct charge *to,
+			   const struct dict_seen *dict, const uint8_t *data)
 {
-	uint64_t values = f->b, used = f->a;
-	struct charge charge = f->charge;
+	uint64_t values = dict->values;
 	struct tally_dicts d;
+	struct charge charge;
 	struct dict_keys k;
 
-	if (!dicts_decode_keys(worker->layout, data, &k) || used > k.slots) {
+	if (!dicts_decode_keys(worker->layout, data, &k) || dict->used > k.slots) {
 		worker->torn++;
 		return;
 	}
 	if (k.refcnt != 1)
-		dict_remember_header(worker, f->addr, data);
+		dict_remember_header(worker, dict->keys, data);
 	if (dict_keys_are_empty(&k))
 		values = 0; /* up to 3.10 the empty dict points to static values */
 	k.general = dict_keys_are_general(worker, data, &k);
+	charge = *to;
 	charge.layout = dict_layout_of(&k, values);
-	if (f->flag)
-		dict_book_attributes(charge.to, f->addr, charge.layout, used);
+	if (dict->tells)
+		dict_book_attributes(charge.to, dict->keys, charge.layout, dict->used);
 	if (charge.owner == CHARGE_NO_DICT)
 		return;
 
 	if (k.refcnt == 1 && !values)
-		k.spare = dict_spare(worker, &k, used);
-	d = (struct tally_dicts){ 1, f->size, (int64_t)used, (int64_t)k.slots };
+		k.spare = dict_spare(worker, &k, dict->used);
+	d = (struct tally_dicts){ 1, dict->size, (int64_t)dict->used, (int64_t)k.slots };
 	tally_dicts_add(&worker->by_owner[charge.owner], &d, 1);
 	if (charge.from) {
 		tally_dicts_add(&worker->by_owner[TALLY_OWNER_PLAIN], &d, -1);
-		dict_book(charge.from, &k, used, values, -1);
+		dict_book(charge.from, &k, dict->used, values, -1);
 	} else {
 		tally_dicts_add(&worker->by_layout[charge.layout], &d, 1);
-		dict_book(charge.to, &k, used, values, 1);
+		dict_book(charge.to, &k, dict->used, values, 1);
 	}
 	charge.to_part = charge.from_part = TALLY_DICT_KEYS;
 	if (k.refcnt == 1 && !dict_keys_are_empty(&k))
-		worker_charge(worker, &charge, f->addr, k.bytes);
+		worker_charge(worker, &charge, dict->keys, k.bytes);
 	else if (charge.from && values)
-		dict_charge_orphaned_keys(worker, charge.to, f->addr, k.bytes);
+		dict_charge_orphaned_keys(worker, charge.to, dict->keys, k.bytes);
 	if (values)
 		dict_charge_values(worker, &charge, values, &k);
 }
 
-/* In line: a charge that was just filled in field by field is not copied well as a whole. */
-static __attribute__((always_inline)) inline void dict_fetch_keys(struct worker *worker,
-								  const struct charge *charge,
-								  const uint8_t *dict,
-								  uint64_t size, bool flag)
+/* a: ma_used, b: ma_values, flag: it tells how an instance stores. */
+static void dict_run_keys(struct worker *worker, const struct fetch *f, const uint8_t *data)
 {
-	const struct layout *l = worker->layout;
+	const struct dict_seen dict = { f->addr, f->a, f->b, f->size, f->flag };
+
+	dict_book_keys(worker, &f->charge, &dict, data);
+}
+
+static __attribute__((noinline)) void
+dict_fetch_keys(struct worker *worker, const struct charge *charge, const struct dict_seen *dict)
+{
 	struct fetch f = {
-		.addr = load_u64(dict + l->ma_keys),
+		.addr = dict->keys,
 		.run = dict_run_keys,
 		.charge = *charge,
-		.a = load_u64(dict + l->ma_used),
-		.b = load_u64(dict + l->ma_values),
-		.size = (uint32_t)size,
+		.a = dict->used,
+		.b = dict->values,
+		.size = dict->size,
 		.len = DICT_KEYS_HEADER,
-		.flag = flag,
+		.flag = dict->tells,
 	};
-	const struct shared_header *header = dict_shared_header(worker, f.addr);
 
-	if (f.addr && header->addr == f.addr)
-		dict_run_keys(worker, &f, header->data);
+	worker_fetch(worker, &f);
+}
+
+/* The keys of the dict whose bytes are at @data, in a block of @size: mostly at hand. */
+static void dict_visit_keys(struct worker *worker, const struct charge *charge, const uint8_t *data,
+			    uint64_t size, bool tells)
+{
+	const struct layout *l = worker->layout;
+	const struct dict_seen dict = {
+		.keys = load_u64(data + l->ma_keys),
+		.used = load_u64(data + l->ma_used),
+		.values = load_u64(data + l->ma_values),
+		.size = (uint32_t)size,
+		.tells = tells,
+	};
+	const struct shared_header *shared = dict_shared_header(worker, dict.keys);
+	const uint8_t *header = dict.keys && shared->addr == dict.keys
+					? shared->data
+					: worker_peek(worker, dict.keys, DICT_KEYS_HEADER);
+
+	if (header)
+		dict_book_keys(worker, charge, &dict, header);
 	else
-		worker_fetch(worker, &f);
+		dict_fetch_keys(worker, charge, &dict);
 }
 
 void dicts_visit(struct worker *worker, struct type *type, const struct object *obj)
@@ -306,7 +347,7 @@ void dicts_visit(struct worker *worker, struct type *type, const struct object *
 	struct charge charge = { .to = type, .owner = TALLY_OWNER_PLAIN };
 
 	if (obj->len >= worker->layout->sizeof_dict)
-		dict_fetch_keys(worker, &charge, obj->data, obj->block_size, false);
+		dict_visit_keys(worker, &charge, obj->data, obj->block_size, false);
 }
 
 /* data: a dict object; flag: of a static type. The row of dict had it all so far, unless it is not
@@ -343,7 +384,7 @@ static void dict_run_adopt(struct worker *worker, const struct fetch *f, const u
 	size = worker_block_size(worker, f->addr - dict->pre);
 	if (!size)
 		size = round_up(l->sizeof_dict + dict->pre + worker->shared->hooks.extra + 8, 16);
-	dict_fetch_keys(worker, &charge, data, size, !f->flag);
+	dict_visit_keys(worker, &charge, data, size, !f->flag);
 }
 
 void dicts_adopt(struct worker *worker, struct type *type, uint64_t dict,
@@ -374,19 +415,26 @@ void dicts_adopt_static(struct worker *worker, struct type *metatype, uint64_t d
 
 void dicts_adopt_values(struct worker *worker, struct type *type, uint64_t values)
 {
-	struct fetch f = {
+	const struct charge charge = {
+		.to = type,
+		.to_part = TALLY_DICT_VALUES,
+		.owner = CHARGE_NO_DICT,
+		.layout = CHARGE_NO_DICT,
+	};
+	const uint8_t *data = worker_peek(worker, values - 8, 8);
+	struct fetch f;
+
+	if (data) {
+		dict_book_values_prefix(worker, &charge, values, data, true);
+		return;
+	}
+	f = (struct fetch){
 		.addr = values - 8,
 		.run = dict_run_values_prefix,
-		.charge = {
-			.to = type,
-			.to_part = TALLY_DICT_VALUES,
-			.owner = CHARGE_NO_DICT,
-			.layout = CHARGE_NO_DICT,
-		},
+		.charge = charge,
 		.len = 8,
 		.flag = true,
 	};
-
 	worker_fetch(worker, &f);
 }
 

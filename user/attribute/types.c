@@ -321,7 +321,7 @@ struct type *types_get(struct types *types, uint64_t addr)
 	slot = types_slot(types, addr);
 	if (*slot)
 		return *slot;
-	if (addr % 8 || addr < 0x10000 || addr >> 47 || types->negatives[n] == addr)
+	if (!types_may_be_at(addr) || types->negatives[n] == addr)
 		return NULL;
 	if (!types->is_possible(types->ctx, addr))
 		return NULL;

@@ -88,6 +88,12 @@ DEFINE_CLEANUP(struct types, types_free)
 /* The type at @addr, or NULL where there is none. Borrowed; lives as long as the cache. */
 struct type *types_get(struct types *types, uint64_t addr);
 
+/* False for words that point to no type, whatever lies there: nothing needs to be looked up. */
+static inline bool types_may_be_at(uint64_t addr)
+{
+	return !(addr % 8) && addr >= 0x10000 && !(addr >> 47);
+}
+
 /* All types seen so far, in the order of their first sight; the list may grow while it is walked by
  * index. */
 size_t types_count(const struct types *types);

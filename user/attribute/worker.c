@@ -56,6 +56,9 @@ int worker_init(struct worker *worker, struct attribution *shared, struct census
 			worker->heap_lo = shared->maps->list[i].start;
 			worker->heap_hi = shared->maps->list[i].end;
 		}
+	worker->is_low =
+		(worker->static_lo < worker->static_hi && worker->static_lo < REFCOUNT_MAX) ||
+		(worker->heap_lo < worker->heap_hi && worker->heap_lo < REFCOUNT_MAX);
 	for (uint32_t i = 1; i < ARRAY_SIZE(worker->ratios); i++)
 		worker->ratios[i] = UINT32_MAX / (i * POOLMAP_GRAIN) + 1;
 	worker->queue = calloc(worker->queue_room, sizeof(*worker->queue));
@@ -79,17 +82,6 @@ void worker_fini(struct worker *worker)
 	strings_freep(&worker->strings);
 	types_freep(&worker->types);
 	memory_freep(&worker->mem);
-}
-
-/* The bytes at @addr if they are in the arena at hand. */
-static const uint8_t *worker_peek(const struct worker *worker, uint64_t addr, size_t len)
-{
-	const struct census_window *window = &worker->visitor->window;
-	uint64_t offset = addr - window->base;
-
-	if (addr < window->base || offset > window->len || window->len - offset < len)
-		return NULL;
-	return window->data + offset;
 }
 
 /* Of a block in a pool that the walk has not come to. */
@@ -352,30 +344,27 @@ static __attribute__((noinline)) void worker_charge_chunk(struct worker *worker,
 			    round_up(expected ? expected + hooks * HOOKS_EXTRA : 0, 16), true);
 }
 
-/* The usual case in one piece: @addr is a block of a pool that the walk has come to. */
-static inline bool worker_charge_at_once(struct worker *worker, const struct charge *charge,
-					 uint64_t addr, uint64_t expected)
+/*
+ * The usual case in one piece: @addr is a block, of a pool that the walk has come to, with room for
+ * @expected. Its size, else 0.
+ */
+static inline uint32_t worker_usual_block(const struct worker *worker, uint64_t addr,
+					  uint64_t expected)
 {
 	uint32_t size = poolmap_block_size(worker->pools, addr);
 
-	if (!size || size > CENSUS_CLASSES * POOLMAP_GRAIN ||
-	    expected + worker->hooks_extra > size ||
-	    !worker_begins_in_pool(worker, addr - worker->hooks_front, size))
-		return false;
-	if (!charge->from)
-		worker->claimed_blocks[size / POOLMAP_GRAIN - 1]++;
-	worker_book(worker, charge, size, false);
-	return true;
+	return size && size <= CENSUS_CLASSES * POOLMAP_GRAIN &&
+			       expected + worker->hooks_extra <= size &&
+			       worker_begins_in_pool(worker, addr - worker->hooks_front, size)
+		       ? size
+		       : 0;
 }
 
-void worker_charge(struct worker *worker, const struct charge *charge, uint64_t addr,
-		   uint64_t expected)
+static __attribute__((noinline)) void worker_charge_unusual(struct worker *worker,
+							    const struct charge *charge,
+							    uint64_t addr, uint64_t expected)
 {
-	uint64_t size;
-
-	if (worker_charge_at_once(worker, charge, addr, expected))
-		return;
-	size = worker_block_size(worker, addr);
+	uint64_t size = worker_block_size(worker, addr);
 
 	if (size)
 		worker_charge_pool(worker, charge, addr, expected, size);
@@ -383,15 +372,43 @@ void worker_charge(struct worker *worker, const struct charge *charge, uint64_t 
 		worker_charge_chunk(worker, charge, addr, expected);
 }
 
-void worker_charge_buffer(struct worker *worker, struct type *type, uint64_t addr,
-			  uint64_t expected)
+void worker_charge(struct worker *worker, const struct charge *charge, uint64_t addr,
+		   uint64_t expected)
 {
-	struct charge charge = {
+	uint32_t size = worker_usual_block(worker, addr, expected);
+
+	if (!size) {
+		worker_charge_unusual(worker, charge, addr, expected);
+		return;
+	}
+	if (!charge->from)
+		worker->claimed_blocks[size / POOLMAP_GRAIN - 1]++;
+	worker_book(worker, charge, size, false);
+}
+
+static __attribute__((noinline)) void worker_charge_unusual_buffer(struct worker *worker,
+								   struct type *type, uint64_t addr,
+								   uint64_t expected)
+{
+	const struct charge charge = {
 		.to = type,
 		.to_part = TALLY_BUFFER,
 		.owner = CHARGE_NO_DICT,
 		.layout = CHARGE_NO_DICT,
 	};
 
-	worker_charge(worker, &charge, addr, expected);
+	worker_charge_unusual(worker, &charge, addr, expected);
+}
+
+void worker_charge_buffer(struct worker *worker, struct type *type, uint64_t addr,
+			  uint64_t expected)
+{
+	uint32_t size = worker_usual_block(worker, addr, expected);
+
+	if (!size) {
+		worker_charge_unusual_buffer(worker, type, addr, expected);
+		return;
+	}
+	worker->claimed_blocks[size / POOLMAP_GRAIN - 1]++;
+	type->tally.parts[TALLY_BUFFER] += size;
 }

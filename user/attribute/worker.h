@@ -122,7 +122,8 @@ struct worker {
 	const struct poolmap *pools;
 	uint32_t hooks_front, hooks_extra;
 	uint64_t static_lo, static_hi;
-	uint64_t heap_lo, heap_hi;	     /* malloc's main heap */
+	uint64_t heap_lo, heap_hi; /* malloc's main heap */
+	bool is_low; /* one of the two begins where an address could pass for a count */
 	uint64_t refcount_dead_mask;	     /* see refcount_dead_mask() */
 	uint32_t ratios[CENSUS_CLASSES + 1]; /* 2^32 by block size, rounded up; by size in grains */
 	bool pool_has_dead;		     /* some of the pool at hand may be on a free list */
@@ -151,6 +152,17 @@ struct worker {
 int worker_init(struct worker *worker, struct attribution *shared, struct census_visitor *visitor,
 		struct memory *mem);
 void worker_fini(struct worker *worker);
+
+/* The bytes at @addr if they are in the arena at hand. */
+static inline const uint8_t *worker_peek(const struct worker *worker, uint64_t addr, size_t len)
+{
+	const struct census_window *window = &worker->visitor->window;
+	uint64_t offset = addr - window->base;
+
+	if (addr < window->base || offset > window->len || window->len - offset < len)
+		return NULL;
+	return window->data + offset;
+}
 
 /* Runs @fetch now or puts it off. A fetch whose address cannot be read is counted as torn and
  * dropped. */

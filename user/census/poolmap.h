@@ -43,9 +43,9 @@ void poolmap_set_unknown(struct poolmap *map, uint64_t pool, uint64_t count);
  */
 static inline uint32_t poolmap_block_size(const struct poolmap *map, uint64_t addr)
 {
-	uint64_t i = (addr - map->lo) >> map->shift;
+	uint64_t i = (addr - map->lo) >> map->shift; /* below lo: more than there are cells */
 
-	if (addr < map->lo || i >= map->cells_count)
+	if (i >= map->cells_count)
 		return 0;
 	return __atomic_load_n(&map->cells[i], __ATOMIC_RELAXED) * POOLMAP_GRAIN;
 }
