@@ -154,7 +154,7 @@ def test_ends_in_good_order(start_daemon, start_target, system_python):
     daemon.wait_up(target.pid)
     begin = time.monotonic()
     assert daemon.stop(signal.SIGTERM) == 0
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 15
     assert not daemon.path.exists()
 
 
@@ -172,7 +172,7 @@ def test_tells_the_service_manager(start_daemon, start_target, system_python, di
     path = directory / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(path))
-        manager.settimeout(10)
+        manager.settimeout(60)
         daemon = start_daemon("-p", os.getpid(), "--events", "off", env={"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "1"})
         assert manager.recv(100) == b"READY=1"
         assert manager.recv(100) == b"WATCHDOG=1"

@@ -38,7 +38,8 @@ def test_a_heap_of_lies(pymemtop, start_daemon, start_target, liar_python):
     liar.ask("go")
     begin, seen = time.monotonic(), []
     for command in itertools.cycle((["snapshot"], ["snapshot", "--duplicates"], ["advise"], ["snapshot", "--limit", "3"])):
-        if time.monotonic() - begin > SECONDS:
+        # On a machine with much else to do there are few looks in that time.
+        if time.monotonic() - begin > SECONDS and len(ends) >= 16:
             break
         done = pymemtop.run(*command, pid, *(("--socket", daemon.path) if len(ends) % 2 else ()), timeout=60)
         assert done.returncode in ENDS, f"{command}: status {done.returncode}: {done.stderr}"

@@ -164,7 +164,7 @@ def test_slow_clients_are_cut_off(start_daemon, target):
                 pass
         begin = time.monotonic()
         assert daemon.ask(op="snapshot", pid=target.pid)["process"]["pid"] == target.pid
-        assert time.monotonic() - begin < 10
+        assert time.monotonic() - begin < 20
         assert daemon.get("/healthz") == "ok\n"
         daemons.wait_for(lambda: daemon.log.count("is cut off") == 40, timeout=60, what="the cut")
     finally:

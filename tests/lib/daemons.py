@@ -20,7 +20,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-def wait_for(condition, timeout=20, what="it"):
+def wait_for(condition, timeout=60, what="it"):
     """The first true value of condition()."""
     deadline = time.monotonic() + timeout
     while True:
@@ -66,8 +66,16 @@ class Daemon:
     def __init__(self, program, directory, *arguments, http=True, env=None):
         self.directory = pathlib.Path(directory)
         self.path = self.directory / "pymemtop.sock"
-        self.port = free_port()
-        self.log_path = self.directory / f"daemon-{self.port}.log"
+        # A port that was free a moment ago may be somebody else's by now.
+        for _ in range(5):
+            self.port = free_port()
+            self.log_path = self.directory / f"daemon-{self.port}.log"
+            self.start(program, arguments, http, env)
+            if self.process.poll() is None or "in use" not in self.log:
+                break
+        assert self.process.poll() is None, self.log
+
+    def start(self, program, arguments, http, env):
         listen = f"127.0.0.1:{self.port}" if http else "off"
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
@@ -79,7 +87,6 @@ class Daemon:
             )
         try:
             wait_for(lambda: self.process.poll() is not None or "serving on" in self.log, what="the daemon")
-            assert self.process.poll() is None, self.log
         except BaseException:
             self.stop()
             raise

@@ -93,7 +93,7 @@ def test_target_killed_while_it_is_watched(pymemtop, zygote, tmp_path, can_use_b
             os.kill(child, signal.SIGKILL)
             start = time.monotonic()
             finish(process, tmp_path, (NO_PROCESS, PARTIAL))
-            assert time.monotonic() - start < 5
+            assert time.monotonic() - start < 15
 
 
 def test_stopped_target_stays_stopped(pymemtop, zygote):

@@ -38,16 +38,19 @@ pytestmark = pytest.mark.usefixtures("can_attach")
 
 def test_what_does_not_move_is_exact(pymemtop, interpreter):
     with Target(interpreter, TARGETS / "mover.py") as target:
+        ratios = []
         for _ in range(10):
             snapshot = pymemtop.json("snapshot", target.pid, status=(0, 6))
             assert snapshot["partial"] is bool(snapshot["partial_reasons"])
             books.check(snapshot)
-            assert snapshot["census"]["attributed_ratio"] >= HANDED_OVER
+            ratios.append(snapshot["census"]["attributed_ratio"])
             still, slots = books.named(snapshot, "__main__.Still"), books.named(snapshot, "__main__.Slots")
             assert (still["inuse_objects"], slots["inuse_objects"]) == (20000, 20000)
             assert slots["storage"]["slots"] == 20000
             assert still["storage"]["inline"] + still["storage"]["split"] == 20000
             assert books.named(snapshot, "list")["inuse_objects"] >= 20000
+        # Of one census on a busy machine nothing can be promised: it may stand still in the middle.
+        assert sorted(ratios)[4] >= HANDED_OVER, ratios
 
 
 def test_what_moves_is_off_by_no_more_than_moved(pymemtop, interpreter):

@@ -52,7 +52,7 @@ def is_sane(terminal):
     terminal.type("typed")
     terminal.press("Enter")
     # Once as the terminal's echo, once from cat.
-    terminal.wait(lambda rows: sum(row == "typed" for row in rows) == 2, timeout=5)
+    terminal.wait(lambda rows: sum(row == "typed" for row in rows) == 2, timeout=15)
     assert terminal.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag}").split() == ["0", "1"]
 
 
@@ -92,11 +92,11 @@ def test_quit_while_reading_hangs(pymemtop, can_attach, release, start_target, k
         terminal.wait("taking the first census")
         time.sleep(2)
         terminal.press("h")
-        terminal.wait("memory map", timeout=5)
+        terminal.wait("memory map", timeout=15)
         terminal.press("h")
-        terminal.wait("taking the first census", timeout=5)
+        terminal.wait("taking the first census", timeout=15)
         terminal.press(key)
-        terminal.wait("lets its readers hang", timeout=10)
+        terminal.wait("lets its readers hang", timeout=20)
         is_sane(terminal)
 
 
