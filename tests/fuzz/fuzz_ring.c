@@ -149,11 +149,6 @@ uint64_t session_site_hits(const struct session *session, size_t index)
 	return 0;
 }
 
-bool session_has_ended(struct session *session)
-{
-	return false;
-}
-
 /* Only the thread needs these, and none is started. */
 int session_attach(struct session *session, struct error *err)
 {
@@ -191,21 +186,6 @@ void session_allow(struct session *session, uint64_t hits, double fresh)
 }
 
 int session_sweep(struct session *session)
-{
-	abort();
-}
-
-void session_count_gap(struct session *session)
-{
-	abort();
-}
-
-void session_extend(struct session *session)
-{
-	abort();
-}
-
-void session_allow(struct session *session, uint64_t hits, double fresh)
 {
 	abort();
 }
