@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import subprocess
 
 import pytest
 from probes import Watch
@@ -123,6 +124,41 @@ def test_threads_at_the_same_time_leave_no_drift(pymemtop, interpreter, can_use_
     assert pictures[-1]["events"]["records"] > 100000
     (row,) = [row for row in pictures[-1]["types"] if row["name"] == "__main__.Item"]
     assert row["alloc_objects_per_second"] > 0 and row["free_objects_per_second"] > 0
+
+
+# All that it makes dies within some milliseconds: less than the wait for a type's name to be written into a block.
+BURSTS = """
+import time
+class Short:
+    __slots__ = "a", "b"
+class Brief:
+    __slots__ = "a", "b", "c", "d"
+print("ready", flush=True)
+input()
+for n in range(20):
+    made = [Short() for n in range(2000)], [Brief() for n in range(1000)]
+    del made
+    time.sleep(0.03)
+input()
+"""
+
+
+def test_types_of_which_nothing_lives_long_have_their_rates(pymemtop, can_use_bpf, can_attach):
+    with Target("/usr/bin/python3", BURSTS) as target:
+        words = "record", target.pid, "--events", "exact", "-i", "5s", "-d", "6s"
+        process = subprocess.Popen([pymemtop.path, *map(str, words)], stdout=subprocess.PIPE)
+        first = json.loads(process.stdout.readline())  # it is attached
+        target.send()
+        second = json.loads(process.stdout.readline())
+        process.communicate(timeout=60)
+    assert second["events"]["lost"] == 0
+    seconds = (second["events"]["duration_ms"] - first["events"]["duration_ms"]) / 1000
+    for name, count in ("__main__.Short", 40_000), ("__main__.Brief", 20_000):
+        (row,) = [row for row in second["types"] if row["name"] == name]
+        assert (row["inuse_objects"], row["inuse_bytes"], row["kind"]) == (0, 0, "heap")
+        assert row["alloc_objects_per_second"] == row["free_objects_per_second"]
+        assert row["alloc_bytes_per_second"] == row["free_bytes_per_second"] > 0
+        assert row["alloc_objects_per_second"] * seconds == pytest.approx(count, rel=0.05)
 
 
 @pytest.mark.parametrize("watched", [{"PYTHONMALLOC": "debug"}], ids=["debug"], indirect=True)

@@ -31,6 +31,7 @@ int compose_memory(struct picture *pic, const struct heap *heap);
 /* Ages of the samples, in exact mode. The tracer must be locked. */
 void compose_ages(struct picture *pic, struct tracer *tracer);
 
-/* Rates, ledger, sites, cost. The tracer must be locked. */
+/* Rates, ledger, sites, cost; rows of types that come and go and of which nothing was alive, their
+ * names read from @mem. The tracer must be locked. */
 int compose_events(struct picture *pic, struct tracer *tracer, const struct blocks_drift *drift,
-		   uint32_t alignment);
+		   const struct layout *layout, struct memory *mem);

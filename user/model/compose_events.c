@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "model/compose.h"
 
+#include "attribute/lookup.h"
 #include "base/clock.h"
 #include "base/util.h"
 #include "probe/session.h"
@@ -34,6 +35,89 @@ static int compose_sites(struct picture *pic, struct tracer *tracer)
 	for (size_t i = 0; !r && i < sites->count; i++)
 		r = compose_site(&pic->events.sites[pic->events.sites_count++], &sites->list[i],
 				 tracer_site_hits(tracer, i), tracer_site_refusal(tracer, i));
+	return r;
+}
+
+/* Looks for types that flow and have no row. */
+struct passing {
+	struct picture *pic;
+	const struct flows *flows;
+	double coverage;
+	struct lookup *lookup;
+	uint64_t *known; /* addresses of the rows there are, in order */
+	size_t known_count;
+};
+
+static int compare_addresses(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int passing_add_row(struct picture *pic, uint64_t address, const char *name, bool heap)
+{
+	struct picture_type *list =
+		reallocarray(pic->types, pic->types_count + 1, sizeof(*pic->types));
+	struct picture_type *row;
+
+	if (!list)
+		return -ENOMEM;
+	pic->types = list;
+	row = &list[pic->types_count];
+	*row = (struct picture_type){
+		.name = strdup(name),
+		.address = address,
+		.heap = heap,
+		.capacity_used = PICTURE_UNKNOWN,
+		.capacity_owned = PICTURE_UNKNOWN,
+		.delta_objects = PICTURE_UNKNOWN,
+		.delta_bytes = PICTURE_UNKNOWN,
+	};
+	if (!row->name)
+		return -ENOMEM;
+	pic->types_count++;
+	return 0;
+}
+
+static int passing_see(void *arg, uint64_t type)
+{
+	struct passing *p = arg;
+	char name[LOOKUP_NAME_MAX];
+	struct flows_rates rates;
+	bool heap;
+
+	if (!type ||
+	    bsearch(&type, p->known, p->known_count, sizeof(*p->known), compare_addresses) ||
+	    !flows_rates(p->flows, type, p->coverage, &rates) ||
+	    (rates.per_second[FLOWS_ALLOC_OBJECTS] <= 0 &&
+	     rates.per_second[FLOWS_FREE_OBJECTS] <= 0) ||
+	    lookup_type(p->lookup, type, name, &heap) < 0)
+		return 0;
+	return passing_add_row(p->pic, type, name, heap);
+}
+
+/*
+ * What is made and thrown away between two looks at the heap is what rates are asked for, and has
+ * no row of its own then.
+ */
+static int compose_passing(struct picture *pic, const struct flows *flows, double coverage,
+			   const struct layout *layout, struct memory *mem)
+{
+	cleanup(lookup_freep) struct lookup *lookup = NULL;
+	_cleanup_free_ uint64_t *known = calloc(pic->types_count + 1, sizeof(*known));
+	struct passing p = { pic, flows, coverage, NULL, known, pic->types_count };
+	int r;
+
+	if (!known)
+		return -ENOMEM;
+	for (size_t i = 0; i < pic->types_count; i++)
+		known[i] = pic->types[i].address;
+	qsort(known, p.known_count, sizeof(*known), compare_addresses);
+	r = lookup_new(layout, mem, &lookup);
+	p.lookup = lookup;
+	r = r < 0 ? r : flows_each(flows, passing_see, &p);
+	picture_sort_types(pic);
 	return r;
 }
 
@@ -100,7 +184,7 @@ static int compose_growth(struct picture *pic, const struct tracer_stats *stats,
 }
 
 int compose_events(struct picture *pic, struct tracer *tracer, const struct blocks_drift *drift,
-		   uint32_t alignment)
+		   const struct layout *layout, struct memory *mem)
 {
 	struct tracer_stats stats;
 	double coverage;
@@ -121,14 +205,18 @@ int compose_events(struct picture *pic, struct tracer *tracer, const struct bloc
 		pic->events.drift_bytes =
 			(int64_t)(drift->drift.missing_bytes + drift->drift.extra_bytes);
 	}
-	compose_rates(pic, tracer_flows(tracer), pic->events.mode[0] == 'e' ? 1 : coverage);
+	coverage = pic->events.mode[0] == 'e' ? 1 : coverage;
+	r = compose_passing(pic, tracer_flows(tracer), coverage, layout, mem);
+	if (r < 0)
+		return r;
+	compose_rates(pic, tracer_flows(tracer), coverage);
 	r = compose_losses(pic, &stats);
 	if (!r && drift->unsure)
 		r = picture_add_partial(
 			pic, "records were lost during the census: the ledger is made anew by the "
 			     "next");
 	if (!r)
-		r = compose_growth(pic, &stats, alignment);
+		r = compose_growth(pic, &stats, layout->alignment);
 	return r < 0 ? r : compose_sites(pic, tracer);
 }
 

@@ -233,6 +233,19 @@ bool flows_rates(const struct flows *flows, uint64_t type, double coverage, stru
 	return true;
 }
 
+int flows_each(const struct flows *flows, int (*fn)(void *arg, uint64_t type), void *arg)
+{
+	struct flows_row *row, *next;
+	int r = 0;
+
+	HASH_ITER (hh, flows->rows, row, next) {
+		r = fn(arg, row->type);
+		if (r)
+			break;
+	}
+	return r;
+}
+
 uint64_t flows_total(const struct flows *flows, uint64_t type, enum flows_count which)
 {
 	const struct flows_row *row = flows_row(flows, type);

@@ -70,5 +70,8 @@ void flows_restart(struct flows *flows);
 bool flows_rates(const struct flows *flows, uint64_t type, double coverage,
 		 struct flows_rates *ret);
 
+/* Calls @fn for each type that was ever seen, until it does not return 0; that is then returned. */
+int flows_each(const struct flows *flows, int (*fn)(void *arg, uint64_t type), void *arg);
+
 /* Sum since the beginning. */
 uint64_t flows_total(const struct flows *flows, uint64_t type, enum flows_count which);

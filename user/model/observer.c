@@ -426,7 +426,7 @@ static int observer_take_events(struct observer *obs, struct picture *pic,
 	tracer_lock(obs->tracer);
 	pic->events.mode = exact ? "exact" : "budget";
 	pic->events.overhead_limit = exact ? NAN : obs->opts.max_overhead;
-	r = compose_events(pic, obs->tracer, drift, obs->layout->alignment);
+	r = compose_events(pic, obs->tracer, drift, obs->layout, obs->mem);
 	if (exact)
 		compose_ages(pic, obs->tracer);
 	tracer_restart(obs->tracer);

@@ -79,7 +79,8 @@ void tracer_on_typed(void *arg, uint64_t addr, uint64_t type)
 	struct tracer *t = arg;
 	struct ledger_block block;
 
-	if (!blocks_find(&t->blocks, addr, &block) || !(block.note & LEDGER_UNTYPED))
+	/* Where none was found it may have died since: its free brings the type. */
+	if (!type || !blocks_find(&t->blocks, addr, &block) || !(block.note & LEDGER_UNTYPED))
 		return;
 	if (blocks_typed(&t->blocks, &block) < 0 ||
 	    flows_add(t->flows, type, FLOWS_ALLOC_OBJECTS, block.size) < 0)
