@@ -33,6 +33,12 @@ const volatile bool hooked = false;
 
 const volatile bool self_check = false;
 
+/* 5.15: a link says of its place what a program must know; before, the place's address does. */
+const volatile bool has_cookie = true;
+
+/* 5.12: addition that tells what was before. Without, only who holds the GIL may place a record. */
+const volatile bool has_fetch = true;
+
 /* Set while attached. Records are written between enabled = 1 and 0, so that no half-attached
  * window counts. */
 volatile __u32 enabled = 0;
@@ -48,6 +54,17 @@ struct {
 	__type(key, __u32);
 	__type(value, struct event);
 } ring SEC(".maps");
+
+/* Without cookies: by address in the target's memory. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, __u64);
+} places SEC(".maps");
+
+/* And of what runs where a function has returned to; 0: on_fresh does not. */
+__u64 fresh_cookie, return_cookie;
 
 __u64 produced; /* records so far */
 __u64 consumed; /* of them; written by user space */
@@ -157,7 +174,9 @@ static __always_inline struct event *reserve(__u64 *ret_at)
 		count(EVENTS_LOST_RING);
 		return NULL;
 	}
-	*ret_at = __sync_fetch_and_add(&produced, 1);
+	*ret_at = has_fetch ? __sync_fetch_and_add(&produced, 1) : produced;
+	if (!has_fetch)
+		produced = *ret_at + 1;
 	place = *ret_at & ring_mask;
 	return bpf_map_lookup_elem(&ring, &place);
 }
@@ -521,10 +540,22 @@ static __always_inline bool is_target(void)
 	return !target_tgid || bpf_get_current_pid_tgid() >> 32 == target_tgid;
 }
 
+/* 0, which is no role, where nothing is known of the place. */
+static __always_inline __u64 cookie_here(struct pt_regs *ctx, __u64 at_return)
+{
+	__u64 address = ctx->ip, *known = &at_return;
+
+	if (has_cookie)
+		return bpf_get_attach_cookie(ctx);
+	if (!at_return)
+		known = bpf_map_lookup_elem(&places, &address);
+	return known ? *known : 0;
+}
+
 SEC("uprobe")
 int on_site(struct pt_regs *ctx)
 {
-	union site_word cookie = { .word = bpf_get_attach_cookie(ctx) };
+	union site_word cookie = { .word = cookie_here(ctx, 0) };
 
 	if (!is_target())
 		return 0;
@@ -537,18 +568,23 @@ int on_site(struct pt_regs *ctx)
 SEC("uretprobe")
 int on_fresh(struct pt_regs *ctx)
 {
-	union site_word cookie = { .word = bpf_get_attach_cookie(ctx) };
+	union site_word cookie = { .word = cookie_here(ctx, fresh_cookie) };
 
 	if (!(enabled | growth_enabled) || !is_target())
 		return 0;
 	hit(cookie.c.site);
-	return cookie.c.role == SITE_OPENING ? at_opening(ctx, cookie.c) : at_fresh(ctx, cookie.c);
+	if (cookie.c.role == SITE_OPENING)
+		return at_opening(ctx, cookie.c);
+	if (cookie.c.role == SITE_FRESH)
+		return at_fresh(ctx, cookie.c);
+	count(EVENTS_LOST_SITE);
+	return 0;
 }
 
 SEC("uretprobe")
 int on_return(struct pt_regs *ctx)
 {
-	union site_word cookie = { .word = bpf_get_attach_cookie(ctx) };
+	union site_word cookie = { .word = cookie_here(ctx, return_cookie) };
 
 	if (!is_target())
 		return 0;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The whole way with perf-event links, as on a kernel that has no uprobe_multi."""
+"""The whole way with perf-event links, as on a kernel that has no uprobe_multi (6.1), and no cookies either (5.10)."""
 
 import json
 import pathlib
@@ -24,10 +24,15 @@ def python_of_few_sites():
     pytest.skip("no Python 3.9")
 
 
-def exact_snapshot(tools, pymemtop, target, neighbour, path):
+@pytest.fixture(params=["6.1", "5.10"])
+def kernel(request):
+    return request.param
+
+
+def exact_snapshot(kernel, tools, pymemtop, target, neighbour, path):
     """The snapshot, and the most breakpoints seen meanwhile in the target and beside it."""
     command = [pymemtop.path, "snapshot", str(target.pid), "--events", "exact", "-d", "2s", "-o", path]
-    watcher = subprocess.Popen([tools / "old_kernel", *command])
+    watcher = subprocess.Popen([tools / "old_kernel", kernel, *command])
     seen = [0, 0]
     while watcher.poll() is None:
         seen = [max(before, breakpoints(p.pid)) for before, p in zip(seen, (target, neighbour))]
@@ -37,10 +42,10 @@ def exact_snapshot(tools, pymemtop, target, neighbour, path):
 
 
 def test_exact_mode_for_one_address_space_and_all_its_threads(
-    python_of_few_sites, tools, pymemtop, can_use_bpf, can_attach, tmp_path
+    kernel, python_of_few_sites, tools, pymemtop, can_use_bpf, can_attach, tmp_path
 ):
     with Target(python_of_few_sites, CHURN, RATE) as target, Target(python_of_few_sites, CHURN, RATE) as neighbour:
-        snapshot, own, others = exact_snapshot(tools, pymemtop, target, neighbour, tmp_path / "out.json")
+        snapshot, own, others = exact_snapshot(kernel, tools, pymemtop, target, neighbour, tmp_path / "out.json")
         assert breakpoints(target.pid) == 0
     events = snapshot["events"]
     node = next(t for t in snapshot["types"] if t["name"] == "__main__.Node")
@@ -52,7 +57,8 @@ def test_exact_mode_for_one_address_space_and_all_its_threads(
     assert node["rate_error"] == 0
 
 
-def test_the_way_is_taken(tools, pymemtop, can_use_bpf, can_attach):
+def test_the_way_is_taken(kernel, tools, pymemtop, can_use_bpf, can_attach):
     """Else the test above would prove nothing."""
-    done = subprocess.run([tools / "old_kernel", pymemtop.path, "doctor"], capture_output=True, text=True)
+    done = subprocess.run([tools / "old_kernel", kernel, pymemtop.path, "doctor"], capture_output=True, text=True)
     assert "perf events, one for each site" in done.stdout
+    assert ("by address" in done.stdout) == (kernel == "5.10")

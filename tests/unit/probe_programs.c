@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/types.h>
 
+#include "probe/kernel.h"
 #include "probe/programs.h"
 
 static void sizes_that_cannot_work_are_refused(void **state)
@@ -36,11 +37,26 @@ static void a_loaded_ring_is_empty_and_ours(void **state)
 	assert_null(ring.places);
 }
 
+/* Where links have cookies nothing is to be said of places. */
+static void places_are_for_kernels_without_cookies(void **state)
+{
+	struct events *programs = NULL;
+	struct ring ring = { 0 };
+
+	if (kernel_try(KERNEL_COOKIE))
+		skip();
+	assert_int_equal(programs_open(SESSION_LINK_PERF, 1024, &programs), 0);
+	assert_int_equal(
+		programs_place(programs, 0x1000, (struct site_cookie){ .role = SITE_FREE }), 0);
+	programs_free(programs, &ring);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes_that_cannot_work_are_refused),
 		cmocka_unit_test(a_loaded_ring_is_empty_and_ours),
+		cmocka_unit_test(places_are_for_kernels_without_cookies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include "cli/terminal.h"
 #include "layout/layout.h"
 #include "probe/cost.h"
+#include "probe/features.h"
 #include "probe/plan.h"
 #include "target/memory.h"
 #include "target/process.h"
@@ -86,6 +87,19 @@ static int check_ptrace(struct patient *p, struct error *err)
 			 scope);
 }
 
+/* As the tracer takes them. */
+static const char *describe_links(enum session_link link)
+{
+	if (link == SESSION_LINK_MULTI)
+		return "uprobe_multi";
+	if (!features_get(FEATURE_COOKIE)->works)
+		return "perf events, one for each site, which is known by address";
+	return features_get(FEATURE_UPROBE_MULTI)->works
+		       ? "perf events, one for each site: this kernel's uprobe_multi does not see "
+			 "the target's other threads"
+		       : "perf events, one for each site";
+}
+
 static int check_bpf(struct patient *p, struct error *err)
 {
 	struct cost cost;
@@ -93,11 +107,13 @@ static int check_bpf(struct patient *p, struct error *err)
 
 	if (r)
 		return r;
+	if (!cost.address_space_filter)
+		r = cost_measure(SESSION_LINK_PERF, &cost, err);
+	if (r)
+		return r;
 	snprintf(p->detail, sizeof(p->detail),
 		 "an allocation costs the target %.2f us, a free %.2f us (%s)",
-		 cost.alloc_ns / 1000, cost.free_ns / 1000,
-		 cost.link == SESSION_LINK_MULTI ? "uprobe_multi"
-						 : "perf events, one for each site");
+		 cost.alloc_ns / 1000, cost.free_ns / 1000, describe_links(cost.link));
 	return 0;
 }
 

@@ -111,7 +111,7 @@ struct measurement {
 static int attach(const struct measurement *m, enum links_program program, enum site_role role)
 {
 	union site_word cookie = { .c = { .role = (uint8_t)role, .reg = 7, .size_reg = 7 } };
-	uint64_t word = cookie.word, offset = m->offset;
+	uint64_t word = cookie.word, offset = m->offset, back = 0;
 	struct links_batch batch = { .program = program,
 				     .path = "/proc/self/exe", /* its own, which is ours */
 				     .is_return = role == SITE_FRESH,
@@ -120,9 +120,13 @@ static int attach(const struct measurement *m, enum links_program program, enum 
 				     .cookies = &word,
 				     .count = 1 };
 
+	int r;
+
 	if (role == SITE_OPENING) /* where those of 3.8 are: at what is single-stepped */
-		offset -= (uint64_t)(cost_site - (const char *)(uintptr_t)cost_pass);
-	return links_add(m->links, LINKS_PASSING, &batch);
+		back = (uint64_t)(cost_site - (const char *)(uintptr_t)cost_pass);
+	offset -= back;
+	r = programs_place(m->bpf, (uint64_t)(uintptr_t)cost_site - back, cookie.c);
+	return r ? r : links_add(m->links, LINKS_PASSING, &batch);
 }
 
 static int measure_one(struct measurement *m, enum links_program program, enum site_role role,
@@ -328,11 +332,6 @@ int cost_measure(enum session_link link, struct cost *ret, struct error *err)
 	if (r == -EPERM || r == -EACCES)
 		return error_set(err, -r, EXIT_NO_PERMISSION,
 				 "cannot use BPF: run as root, or with CAP_BPF and CAP_PERFMON");
-	if (r == -EINVAL)
-		return error_set(
-			err, -r, EXIT_UNSUPPORTED,
-			"this kernel cannot tell one probe from another: events need Linux "
-			"5.15 or later (use --events off)");
 	if (r)
 		return error_set(err, -r, EXIT_UNSUPPORTED,
 				 "cannot probe ourselves: %s (see pymemtop doctor)", strerror(-r));

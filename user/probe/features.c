@@ -3,6 +3,7 @@
 
 #include "base/util.h"
 #include "probe/cost.h"
+#include "probe/kernel.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -40,18 +41,12 @@ static int try_ring(void)
 
 static int try_cookie(void)
 {
-	static const struct bpf_insn program[] = {
-		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_attach_cookie },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	int fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, NULL, "GPL", program, ARRAY_SIZE(program),
-			       NULL);
+	return kernel_try(KERNEL_COOKIE);
+}
 
-	if (fd < 0)
-		return -fd;
-	close(fd);
-	return 0;
+static int try_fetch(void)
+{
+	return kernel_try(KERNEL_FETCH);
 }
 
 static int try_link(enum session_link link, struct cost *cost)
@@ -99,8 +94,11 @@ static const struct {
 			  "yet" },
 	[FEATURE_RING] = { "shared memory", true, try_ring,
 			   "Linux 5.5 or later; before that: --events off" },
-	[FEATURE_COOKIE] = { "attach cookie", true, try_cookie,
-			     "Linux 5.15 or later; before that: --events off" },
+	[FEATURE_FETCH] = { "atomic fetch", false, try_fetch,
+			    "Linux 5.12 or later; without it free-threaded builds have no "
+			    "events" },
+	[FEATURE_COOKIE] = { "attach cookie", false, try_cookie,
+			     "Linux 5.15 or later; without it a hit costs a little more" },
 	[FEATURE_UPROBE_PERF] = { "uprobe", true, try_perf,
 				  "a kernel built with CONFIG_UPROBE_EVENTS" },
 	[FEATURE_UPROBE_MULTI] = { "uprobe_multi", false, try_multi,

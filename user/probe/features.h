@@ -9,6 +9,7 @@ enum feature {
 	FEATURE_BPF,		/* bpf(2) may be used at all */
 	FEATURE_BTF,		/* /sys/kernel/btf/vmlinux */
 	FEATURE_RING,		/* memory that programs and we share, 5.5 */
+	FEATURE_FETCH,		/* atomic additions that tell what was there before, 5.12 */
 	FEATURE_COOKIE,		/* bpf_get_attach_cookie() in such programs, 5.15 */
 	FEATURE_UPROBE_PERF,	/* perf events on a place in a file */
 	FEATURE_UPROBE_MULTI,	/* one link for many places, for one process; 6.6 */

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/util.h"
+#include "probe/kernel.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -103,24 +104,38 @@ static int open_event(const struct links_request *request, uint64_t offset)
 	return fd < 0 ? -errno : (int)fd;
 }
 
+/* Before 5.15 there are no links to perf events: the event itself holds the program then. */
+static int give_program(int event, int program, uint64_t cookie, int *ret_link)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = cookie);
+	int link;
+
+	if (!kernel_has(KERNEL_COOKIE))
+		return ioctl(event, PERF_EVENT_IOC_SET_BPF, program) ? -errno : 0;
+	link = bpf_link_create(program, event, BPF_PERF_EVENT, &opts);
+	if (link < 0)
+		return link;
+	*ret_link = link;
+	return 0;
+}
+
 static int make_one(struct links_fds *fds, const struct links_request *request, int program,
 		    size_t place)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, opts,
-		    .perf_event.bpf_cookie = request->words[request->count + place]);
-	int event = open_event(request, request->words[place]), link;
+	int event = open_event(request, request->words[place]), link = -1, r;
 
 	if (event < 0)
 		return event;
-	link = bpf_link_create(program, event, BPF_PERF_EVENT, &opts);
-	if (link < 0 || ioctl(event, PERF_EVENT_IOC_ENABLE, 0)) {
-		int r = link < 0 ? link : -errno;
-
+	r = give_program(event, program, request->words[request->count + place], &link);
+	if (!r && ioctl(event, PERF_EVENT_IOC_ENABLE, 0))
+		r = -errno;
+	if (r) {
 		cleanup_close(&link);
 		close(event);
 		return r;
 	}
-	fds->list[fds->count++] = link;
+	if (link >= 0)
+		fds->list[fds->count++] = link;
 	fds->list[fds->count++] = event;
 	return 0;
 }

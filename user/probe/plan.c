@@ -86,6 +86,7 @@ static int plan_realloc(const struct plan_source *source, struct code *code, str
 	if (!plan->libc_path)
 		return -ENOMEM;
 	plan->realloc = site;
+	plan->libc_bias = bias;
 	plan->is_glibc = elf_find_symbol(libc, "gnu_get_libc_version", &version);
 	return 0;
 }

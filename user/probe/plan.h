@@ -25,6 +25,7 @@ struct plan {
 	struct sites fresh;  /* where pools are opened: SITE_FRESH, or some SITE_OPENING (3.8); none
 				with mimalloc */
 	struct site realloc; /* libc's realloc, in libc_path; vaddr 0: not found */
+	uint64_t libc_bias;  /* of the file that holds it */
 	struct large_counter counter;
 	char *image_path; /* a path in our namespace to the interpreter's file */
 	char *libc_path;  /* the same for the file that holds libc's realloc; NULL where that is not

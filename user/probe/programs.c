@@ -2,16 +2,58 @@
 #include "probe/programs.h"
 
 #include "base/util.h"
+#include "probe/kernel.h"
 
 #include "events.skel.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/bpf.h>
 #include <sys/mman.h>
+
+#define PLACES_MAX (4 * SITES_MAX) /* sites, their spares, and where they are checked */
+
+/*
+ * Where the kernel has no addition that tells what was there before, it does not take a program
+ * that has one, even where that is never reached (v5.10 kernel/bpf/verifier.c,
+ * resolve_pseudo_ldimm64()). has_fetch keeps it from being reached; here it becomes one without.
+ */
+static int drop_fetches(struct bpf_program *prog)
+{
+	size_t count = bpf_program__insn_cnt(prog);
+	_cleanup_free_ struct bpf_insn *insns = reallocarray(NULL, count, sizeof(*insns));
+
+	if (!insns)
+		return -ENOMEM;
+	memcpy(insns, bpf_program__insns(prog), count * sizeof(*insns));
+	for (size_t i = 0; i < count; i++) {
+		if (insns[i].code == (BPF_STX | BPF_ATOMIC | BPF_DW) &&
+		    insns[i].imm == (BPF_ADD | BPF_FETCH))
+			insns[i].imm = BPF_ADD;
+	}
+	return bpf_program__set_insns(prog, insns, count);
+}
+
+static int suit_kernel(struct events *programs)
+{
+	struct bpf_program *prog;
+	int r = 0;
+
+	programs->rodata->has_cookie = kernel_has(KERNEL_COOKIE);
+	programs->rodata->has_fetch = kernel_has(KERNEL_FETCH);
+	if (!programs->rodata->has_cookie)
+		r = bpf_map__set_max_entries(programs->maps.places, PLACES_MAX);
+	if (programs->rodata->has_fetch)
+		return r;
+	bpf_object__for_each_program(prog, programs->obj) if (!r) r = drop_fetches(prog);
+	return r;
+}
 
 int programs_open(enum session_link link, size_t records, struct events **ret)
 {
 	struct events *programs;
 	struct bpf_program *prog;
+	int r;
 
 	if (records <= RING_SLACK || records & (records - 1) || records > UINT32_MAX)
 		return -EINVAL;
@@ -24,8 +66,30 @@ int programs_open(enum session_link link, size_t records, struct events **ret)
 		bpf_object__for_each_program(prog, programs->obj)
 			bpf_program__set_expected_attach_type(
 				prog, (enum bpf_attach_type)LINKS_UPROBE_MULTI);
+	r = suit_kernel(programs);
+	if (r) {
+		events__destroy(programs);
+		return r;
+	}
 	*ret = programs;
 	return 0;
+}
+
+int programs_place(struct events *programs, uint64_t address, struct site_cookie cookie)
+{
+	uint64_t word = ((union site_word){ .c = cookie }).word;
+
+	if (programs->rodata->has_cookie || cookie.role == SITE_EMPTY)
+		return 0;
+	if (cookie.role == SITE_FRESH || cookie.role == SITE_OPENING)
+		programs->bss->fresh_cookie = cookie.role == SITE_FRESH ? word : 0;
+	if (cookie.role == SITE_LIBC_REALLOC_END)
+		programs->bss->return_cookie = word;
+	if (cookie.role == SITE_FRESH || cookie.role == SITE_LIBC_REALLOC_END)
+		return 0;
+	return bpf_map_update_elem(bpf_map__fd(programs->maps.places), &address, &word, BPF_ANY)
+		       ? -errno
+		       : 0;
 }
 
 static size_t ring_bytes(size_t records)

@@ -15,6 +15,14 @@ int programs_open(enum session_link link, size_t records, struct events **ret);
 /* Loads, and maps the ring. On failure the programs are still only open. 0 or negative errno. */
 int programs_load(struct events *programs, struct ring *ret);
 
+/*
+ * Says what a program must know at a place where it will be attached, by its @address in the memory
+ * of the process: for kernels where the cookie that a link has does not reach it. Places at which a
+ * function has returned have no address of theirs: of such roles there is one place each. 0 or
+ * negative errno.
+ */
+int programs_place(struct events *programs, uint64_t address, struct site_cookie cookie);
+
 /* Unmaps and destroys; either may be empty. */
 void programs_free(struct events *programs, struct ring *ring);
 

@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "probe/kernel.h"
+#include "probe/places.h"
 #include "probe/programs.h"
 
 #include <errno.h>
@@ -78,6 +80,16 @@ static int load_error(struct error *err, int r)
 			 "cannot load BPF programs: %s (see pymemtop doctor)", strerror(-r));
 }
 
+/* Threads without a GIL place records at the same time. */
+static int check_writers(const struct plan *plan, struct error *err)
+{
+	if (plan->allocator.kind != ALLOCATOR_MIMALLOC || kernel_has(KERNEL_FETCH))
+		return 0;
+	return error_set(err, ENOTSUP, EXIT_UNSUPPORTED,
+			 "cannot trace a free-threaded Python on this kernel: Linux 5.12 or later "
+			 "is needed (use --events off)");
+}
+
 int session_new(const struct plan *plan, const struct session_options *options,
 		struct session **ret, struct error *err)
 {
@@ -86,11 +98,16 @@ int session_new(const struct plan *plan, const struct session_options *options,
 
 	if (!session)
 		return -ENOMEM;
+	r = check_writers(plan, err);
+	if (r)
+		return r;
 	session->plan = plan;
 	session->options = *options;
 	if (!session->options.ring_records)
 		session->options.ring_records = SESSION_RING_EXACT;
 	r = load(session);
+	if (!r)
+		r = places_tell(session);
 	if (!r)
 		r = programs_links(session->bpf, session->options.link, &session->links);
 	if (r)
@@ -136,16 +153,6 @@ static struct links_batch batch_of(const struct session *session, const struct b
 				     .count = batch->count };
 }
 
-static struct site_cookie site_cookie(const struct site *site, size_t index)
-{
-	return (struct site_cookie){ .site = (uint16_t)index,
-				     .role = (uint8_t)site->role,
-				     .reg = site->reg,
-				     .size_reg = site->size_reg,
-				     .flags = site->flags,
-				     .disp = site->disp };
-}
-
 static bool is_used(const struct session *session, size_t index)
 {
 	const struct site *site = &session->plan->sites.list[index];
@@ -163,7 +170,7 @@ static void batch_add_site(struct batch *batch, const struct session *session, s
 		return;
 	if (session->refusals[index] == SITE_MOVED)
 		offset -= site->vaddr - site->spare;
-	batch_add(batch, offset, site_cookie(site, index));
+	batch_add(batch, offset, places_cookie(site, index));
 }
 
 /* Was a hundredth of the hits so far here? */
@@ -218,15 +225,10 @@ static int queue_checks(struct session *session)
 		return -ENOMEM;
 	for (size_t i = 0; i < plan->sites.count; i++) {
 		const struct site *site = &plan->sites.list[i];
-		struct site_cookie cookie = { .site = SITES_MAX - 1,
-					      .role = SITE_CHECK,
-					      .reg = site->check_reg };
 
-		if (site->rejected || !site->check_vaddr || session->refusals[i])
-			continue;
-		if (site->role == SITE_BLOCK)
-			cookie.flags = SITE_FIRST;
-		batch_add(batch, site->offset + (site->check_vaddr - site->vaddr), cookie);
+		if (!site->rejected && site->check_vaddr && !session->refusals[i])
+			batch_add(batch, site->offset + (site->check_vaddr - site->vaddr),
+				  places_check_cookie(site));
 	}
 	links = batch_of(session, batch, LINKS_ON_SITE, NULL, false);
 	return links_queue(session->links, LINKS_WINDOW, &links);
@@ -239,7 +241,7 @@ static struct links_batch fresh_batch(const struct session *session, struct batc
 
 	for (size_t i = 0; i < fresh->count; i++)
 		batch_add(batch, fresh->list[i].offset,
-			  site_cookie(&fresh->list[i], SITE_INDEX_FRESH));
+			  places_cookie(&fresh->list[i], SITE_INDEX_FRESH));
 	return batch_of(session, batch, LINKS_ON_FRESH, NULL,
 			fresh->count && fresh->list[0].role == SITE_FRESH);
 }
@@ -258,16 +260,13 @@ static int queue_fresh(struct session *session)
 static int queue_realloc(struct session *session, bool is_return)
 {
 	const struct plan *plan = session->plan;
-	struct site_cookie cookie = { .site = SITES_MAX - 3,
-				      .role = is_return ? SITE_LIBC_REALLOC_END : SITE_LIBC_REALLOC,
-				      .reg = SITE_NO_REG };
 	_cleanup_free_ struct batch *batch = calloc(1, sizeof(*batch));
 	struct links_batch links;
 
 	if (!batch)
 		return -ENOMEM;
 	if (plan->realloc.vaddr)
-		batch_add(batch, plan->realloc.offset, cookie);
+		batch_add(batch, plan->realloc.offset, places_realloc_cookie(is_return));
 	links = batch_of(session, batch, is_return ? LINKS_ON_RETURN : LINKS_ON_SITE,
 			 plan->libc_path, is_return);
 	return links_queue(session->links, LINKS_WINDOW, &links);

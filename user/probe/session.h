@@ -24,7 +24,7 @@ enum session_link {
 	SESSION_LINK_AUTO,  /* uprobe_multi where the kernel has it */
 	SESSION_LINK_MULTI, /* one link for all sites, for the target's address space alone (6.6+)
 			     */
-	SESSION_LINK_PERF,  /* one perf event a site, for the address space too (5.15+): slow to
+	SESSION_LINK_PERF,  /* one perf event a site, for the address space too: slow to
 			       close */
 };
 
