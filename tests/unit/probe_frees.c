@@ -86,6 +86,53 @@ __asm__(".text\n"
 	"	ret\n"
 	"	.cfi_endproc\n"
 	".size probe_frees_sample, . - probe_frees_sample\n"
+	".type probe_frees_ranges, @function\n" /* as gcc 10 compiles them for 3.9 */
+	".globl probe_frees_ranges\n"
+	"probe_frees_ranges:\n"
+	"	.cfi_startproc\n"
+	"	mov %rdi, %rax\n"
+	"	and $-4096, %rax\n"
+	"	mov 0x20(%rax), %edx\n"
+	"	cmp probe_frees_max(%rip), %edx\n"
+	".globl probe_frees_range\n"
+	"probe_frees_range:\n"
+	"	jae 3f\n"
+	"	mov 0x8(%rax), %rcx\n"
+	"	mov %rcx, (%rdi)\n"
+	"	mov %rdi, 0x8(%rax)\n"
+	"	ret\n"
+	"3:	mov %rbx, %r9\n"
+	"	mov probe_frees_max(%rip), %r8d\n" /* loaded before, and the other way round */
+	"	and $-4096, %r9\n"
+	"	mov 0x20(%r9), %edx\n"
+	"	cmp %edx, %r8d\n"
+	".globl probe_frees_range_realloc\n"
+	"probe_frees_range_realloc:\n"
+	"	ja 4f\n"
+	"	ret\n"
+	"4:	mov 0x24(%r9), %ebp\n"
+	"	call probe_frees_sample\n"
+	"	mov %rdi, %rax\n" /* the block's register is used for something else */
+	"	and $-4096, %rax\n"
+	"	mov 0x20(%rax), %edx\n"
+	"	mov (%rsi), %edi\n"
+	"	cmp probe_frees_max(%rip), %edx\n"
+	"	jb 3b\n"
+	"	mov %rdi, %rax\n" /* another question */
+	"	and $-4096, %rax\n"
+	"	mov 0x20(%rax), %edx\n"
+	"	cmp probe_frees_max(%rip), %edx\n"
+	"	test %edx, %edx\n"
+	"	jb 3b\n"
+	"	mov %rdi, %rax\n"
+	"	and $-4096, %rax\n"
+	"	mov 0x20(%rax), %edx\n"
+	"	cmp probe_frees_max(%rip), %edx\n"
+	"	je 3b\n"
+	"	ret\n"
+	"probe_frees_max: .long 0\n"
+	"	.cfi_endproc\n"
+	".size probe_frees_ranges, . - probe_frees_ranges\n"
 	".type probe_frees_caller, @function\n"
 	".globl probe_frees_caller\n"
 	"probe_frees_caller:\n"
@@ -95,7 +142,9 @@ __asm__(".text\n"
 	"	.cfi_endproc\n"
 	".size probe_frees_caller, . - probe_frees_caller\n");
 
-static const struct layout layout = { .pool_count = 0, .pool_freeblock = 8, .pool_next = 16 };
+static const struct layout layout = {
+	.pool_count = 0, .pool_freeblock = 8, .pool_next = 16, .pool_arena_index = 32
+};
 
 static uint64_t symbol(const struct elf *elf, const char *name)
 {
@@ -149,9 +198,32 @@ static void each_is_what_it_is(void **state)
 	sites_clear(&sites);
 }
 
+static void ranges_are_found_and_told_apart(void **state)
+{
+	_cleanup_elf_ struct elf *elf = NULL;
+	_cleanup_code_ struct code *code = NULL;
+	struct sites sites = { 0 };
+
+	assert_int_equal(elf_open_path("/proc/self/exe", &elf), 0);
+	assert_int_equal(code_new(elf, &code), 0);
+	assert_int_equal(frees_find_ranges(code, &layout, &sites), 0);
+	assert_int_equal(sites.count, 3);
+	assert_int_equal(sites.list[0].role, SITE_FREE);
+	assert_int_equal(sites.list[0].vaddr, symbol(elf, "probe_frees_range"));
+	assert_int_equal(sites.list[0].reg, 7);
+	assert_null(sites.list[0].rejected);
+	assert_int_equal(sites.list[1].role, SITE_REALLOC);
+	assert_int_equal(sites.list[1].vaddr, symbol(elf, "probe_frees_range_realloc"));
+	assert_int_equal(sites.list[1].reg, 3);
+	assert_null(sites.list[1].rejected);
+	assert_non_null(sites.list[2].rejected);
+	sites_clear(&sites);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ranges_are_found_and_told_apart),
 		cmocka_unit_test(each_is_what_it_is),
 	};
 

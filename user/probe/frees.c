@@ -193,6 +193,102 @@ int frees_find_lookups(struct code *code, const struct layout *layout, struct si
 	return 0;
 }
 
+/* `and r64, -4096`, as bytes: the pool that a block would be in. */
+static bool looks_like_pool(const uint8_t *b)
+{
+	static const uint8_t mask[] = { 0x00, 0xf0, 0xff, 0xff };
+
+	if ((b[0] & 0xfe) != 0x48)
+		return false;
+	if (b[0] == 0x48 && b[1] == 0x25) /* rax */
+		return !memcmp(b + 2, mask, sizeof(mask));
+	return b[1] == 0x81 && (b[2] & 0xf8) == 0xe0 && !memcmp(b + 3, mask, sizeof(mask));
+}
+
+/* Where @jcc leads when a number is less than another that it was compared with, in this order or
+ * the other; 0: that is not what it asks. */
+static uint64_t less_branch(const cs_insn *jcc, bool is_swapped)
+{
+	unsigned int there = is_swapped ? X86_INS_JA : X86_INS_JB;
+	unsigned int behind = is_swapped ? X86_INS_JBE : X86_INS_JAE;
+
+	if (jcc->id == there)
+		return code_target(jcc);
+	return jcc->id == behind ? jcc->address + jcc->size : 0;
+}
+
+/* maxarenas, the other side, may have been loaded before. */
+static bool is_index(const cs_x86_op *op, uint8_t index)
+{
+	return op->type == X86_OP_REG && op->size == 4 && code_reg(op->reg) == index;
+}
+
+/*
+ * From `and p, -4096` over `mov i, p->arenaindex` and `cmp i, maxarenas` to the branch
+ * (address_in_range() in Objects/obmalloc.c, up to 3.9). *ret_inside: where it leads when the index
+ * is a valid one.
+ */
+static bool match_range(struct code *code, const struct layout *layout, uint64_t addr,
+			struct site *site, uint64_t *ret_inside)
+{
+	const cs_insn *insn = code_at(code, addr);
+	uint8_t pool, index = CODE_NO_REG;
+	int compared = 0; /* 1: index, maxarenas; 2: the other way round */
+
+	if (!insn || insn->id != X86_INS_AND || insn->detail->x86.operands[0].type != X86_OP_REG)
+		return false;
+	pool = code_reg(insn->detail->x86.operands[0].reg);
+	for (int i = 0; i < 16; i++) {
+		const cs_x86_op *op;
+
+		insn = code_at(code, insn->address + insn->size);
+		if (!insn || code_ends(insn) || insn->id == X86_INS_CALL || code_is_jump(insn))
+			return false;
+		if (code_is_jcc(insn))
+			break;
+		op = insn->detail->x86.operands;
+		if (insn->id == X86_INS_MOV && op[0].type == X86_OP_REG && op[0].size == 4 &&
+		    code_is_based(&op[1], pool, layout->pool_arena_index))
+			index = code_reg(op[0].reg);
+		else if (insn->id == X86_INS_CMP && index != CODE_NO_REG)
+			compared = is_index(&op[0], index) ? 1 : is_index(&op[1], index) ? 2 : 0;
+		else if (match_sets_flags(insn))
+			compared = 0;
+	}
+	*ret_inside = compared ? less_branch(insn, compared == 2) : 0;
+	*site = (struct site){ .role = SITE_REALLOC,
+			       .size_reg = CODE_NO_REG,
+			       .vaddr = insn->address,
+			       .reg = shifted_from(code, addr, pool) };
+	return *ret_inside;
+}
+
+int frees_find_ranges(struct code *code, const struct layout *layout, struct sites *sites)
+{
+	uint64_t base, inside;
+	size_t size;
+	const uint8_t *text = code_text(code, &base, &size);
+
+	for (size_t i = 0; i + 16 < size; i++) {
+		struct site site;
+		int r;
+
+		if (!looks_like_pool(text + i) || !code_is_boundary(code, base + i) ||
+		    !match_range(code, layout, base + i, &site, &inside))
+			continue;
+		if (site.reg == CODE_NO_REG ||
+		    is_lost_between(code, base + i, site.vaddr, site.reg))
+			site.rejected = "the register of the block is not kept";
+		else if (links_block(code, layout, inside, &site))
+			site.role = SITE_FREE;
+		sites_describe(code, &site);
+		r = sites_add(sites, &site);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
 /* `mov [r64 + disp8], r64`, as bytes. */
 static bool looks_like_store(const uint8_t *b, uint8_t disp)
 {

@@ -11,6 +11,9 @@
 /* All first looks into the radix tree: frees and reallocs. */
 int frees_find_lookups(struct code *code, const struct layout *layout, struct sites *sites);
 
+/* The same up to 3.9, where the arena's number in the pool's header is looked at first. */
+int frees_find_ranges(struct code *code, const struct layout *layout, struct sites *sites);
+
 /*
  * Frees that share the radix lookup of something in front of them (a realloc that moves a block and
  * frees the old one): found by how they push the block on its pool's free list. Those that a

@@ -119,6 +119,12 @@ static int plan_allocator(const struct plan_source *source, struct code *code, s
 	return unsupported(err, "the allocator in use is not known (use --events off)");
 }
 
+static bool is_inlined(const struct plan *plan)
+{
+	return plan_count(plan, SITE_POOL, false) + plan_count(plan, SITE_BLOCK, false) >
+	       OWN_POOL_SITES;
+}
+
 /*
  * Up to 3.9 there is no radix tree to look for, and where compilers do not inline it is looked at
  * in a function of its own: there free and realloc are probed where they begin. That misses copies
@@ -134,8 +140,7 @@ static int plan_entries(const struct plan_source *source, struct code *code, str
 		uint64_t entry;
 	} entries[] = { { SITE_FREE, inner->free }, { SITE_REALLOC, inner->realloc } };
 
-	if (plan_count(plan, SITE_POOL, false) + plan_count(plan, SITE_BLOCK, false) >
-	    OWN_POOL_SITES)
+	if (is_inlined(plan))
 		return unsupported(
 			err,
 			"frees are inlined in a way that is not recognised (use --events off)");
@@ -259,6 +264,10 @@ static int plan_pymalloc(const struct plan_source *source, struct code *code, st
 	if (r)
 		return r;
 	r = frees_find_lookups(code, source->layout, &plan->sites);
+	if (r)
+		return r;
+	if (!plan_count(plan, SITE_FREE, false) && is_inlined(plan))
+		r = frees_find_ranges(code, source->layout, &plan->sites);
 	if (r)
 		return r;
 	if (!plan_count(plan, SITE_FREE, false)) {
