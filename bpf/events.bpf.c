@@ -35,7 +35,6 @@ const volatile bool self_check = false;
 
 /* 5.15: a link says of its place what a program must know; before, the place's address does. */
 const volatile bool has_cookie = true;
-
 /* 5.12: addition that tells what was before. Without, only who holds the GIL may place a record. */
 const volatile bool has_fetch = true;
 
@@ -62,7 +61,6 @@ struct {
 	__type(key, __u64);
 	__type(value, __u64);
 } places SEC(".maps");
-
 /* And of what runs where a function has returned to; 0: on_fresh does not. */
 __u64 fresh_cookie, return_cookie;
 

@@ -7,6 +7,7 @@
 #include "layout/layout.h"
 #include "probe/cost.h"
 #include "probe/features.h"
+#include "probe/links_trace.h"
 #include "probe/plan.h"
 #include "target/memory.h"
 #include "target/process.h"
@@ -93,11 +94,11 @@ static const char *describe_links(enum session_link link)
 	if (link == SESSION_LINK_MULTI)
 		return "uprobe_multi";
 	if (!features_get(FEATURE_COOKIE)->works)
-		return "perf events, one for each site, which is known by address";
-	return features_get(FEATURE_UPROBE_MULTI)->works
-		       ? "perf events, one for each site: this kernel's uprobe_multi does not see "
-			 "the target's other threads"
-		       : "perf events, one for each site";
+		return links_trace_usable()
+			       ? "trace events, one for each site, which is known by address"
+			       : "perf events, one for each site, which is known by address";
+	return links_trace_usable() ? "trace events, one for each site"
+				    : "perf events, one for each site";
 }
 
 static int check_bpf(struct patient *p, struct error *err)

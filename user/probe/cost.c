@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "probe/links.h"
+#include "probe/links_trace.h"
 #include "probe/programs.h"
 
 #include "events.skel.h"
@@ -424,8 +425,9 @@ int cost_check_seccomp(const struct process *proc, enum session_link link, struc
 /* Perf-event links are closed one after another, each with a grace period of its own. */
 uint64_t cost_exit_ns(const struct cost *cost, size_t sites)
 {
-	return cost->link == SESSION_LINK_PERF ? MAX(cost->close_ns * sites, EXIT_GUESS_NS)
-					       : EXIT_GUESS_NS;
+	if (cost->link == SESSION_LINK_PERF && !links_trace_usable())
+		return MAX(cost->close_ns * sites, EXIT_GUESS_NS);
+	return EXIT_GUESS_NS;
 }
 
 double cost_turn_ns(const struct cost *cost, size_t sites)

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "probe/links_make.h"
+#include "probe/links_trace.h"
 #include "probe/links_wire.h"
 #include "target/running.h"
 
@@ -27,7 +28,8 @@
 /* The links of one client, and the thread that has to do with them. */
 struct hold {
 	int fds[LINKS_FDS];
-	bool is_perf;
+	bool is_perf, is_trace;
+	struct links_trace trace; /* of the groups that come and go often */
 	struct events__bss *shared;
 	struct links_fds groups[LINKS_GROUPS];
 	struct links_request *queue[QUEUE_MOST]; /* copies */
@@ -98,6 +100,9 @@ static int hold_attach(struct hold *h, const struct links_request *request)
 	if (request->group >= LINKS_GROUPS || request->program >= LINKS_PROGRAMS)
 		return -EINVAL;
 	h->pid = request->pid;
+	if (h->is_trace && request->group != LINKS_PASSING)
+		return links_trace_make(&h->trace, &h->groups[request->group], request,
+					h->fds[LINKS_FD_PROGRAMS + request->program]);
 	return links_make(&h->groups[request->group], request,
 			  h->fds[LINKS_FD_PROGRAMS + request->program], h->is_perf);
 }
@@ -192,6 +197,9 @@ static int hold_queue(struct hold *h)
 	}
 	memcpy(copy, &h->request, size);
 	h->queue[h->queued++] = copy;
+	if (h->is_trace && copy->program < LINKS_PROGRAMS && !h->queue_error)
+		h->queue_error = links_trace_prepare(&h->trace, copy,
+						     h->fds[LINKS_FD_PROGRAMS + copy->program]);
 	return 0;
 }
 
@@ -344,6 +352,7 @@ static void hold_free(struct hold *h)
 	hold_drop_queue(h, true);
 	for (size_t i = 0; i < LINKS_FDS; i++)
 		cleanup_close(&h->fds[i]);
+	links_trace_fini(&h->trace); /* slow, and nobody waits for it any more */
 	free(h);
 }
 
@@ -390,6 +399,7 @@ static int receive_hello(int control, struct hold *h)
 	if (n != (ssize_t)sizeof(hello) || !head || head->cmsg_len != CMSG_LEN(sizeof(h->fds)))
 		return -EBADMSG;
 	h->is_perf = hello.is_perf;
+	h->is_trace = hello.is_perf && links_trace_usable();
 	return 1;
 }
 

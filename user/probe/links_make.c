@@ -37,7 +37,7 @@ struct link_create_uprobe_multi {
 
 _Static_assert(sizeof(struct link_create_uprobe_multi) == 64, "the kernel's layout");
 
-static int fds_grow(struct links_fds *fds, size_t more)
+int links_make_grow(struct links_fds *fds, size_t more)
 {
 	int *grown = reallocarray(fds->list, fds->count + more, sizeof(*grown));
 
@@ -59,7 +59,7 @@ static int make_multi(struct links_fds *fds, const struct links_request *request
 		.multi_flags = request->is_return ? UPROBE_MULTI_RETURN : 0,
 		.pid = (uint32_t)request->pid,
 	};
-	int r = fds_grow(fds, 1);
+	int r = links_make_grow(fds, 1);
 	long fd;
 
 	if (r)
@@ -104,8 +104,7 @@ static int open_event(const struct links_request *request, uint64_t offset)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-/* Before 5.15 there are no links to perf events: the event itself holds the program then. */
-static int give_program(int event, int program, uint64_t cookie, int *ret_link)
+int links_make_give(int event, int program, uint64_t cookie, int *ret_link)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = cookie);
 	int link;
@@ -126,7 +125,7 @@ static int make_one(struct links_fds *fds, const struct links_request *request, 
 
 	if (event < 0)
 		return event;
-	r = give_program(event, program, request->words[request->count + place], &link);
+	r = links_make_give(event, program, request->words[request->count + place], &link);
 	if (!r && ioctl(event, PERF_EVENT_IOC_ENABLE, 0))
 		r = -errno;
 	if (r) {
@@ -142,7 +141,7 @@ static int make_one(struct links_fds *fds, const struct links_request *request, 
 
 static int make_each(struct links_fds *fds, const struct links_request *request, int program)
 {
-	int r = fds_grow(fds, 2 * (size_t)request->count);
+	int r = links_make_grow(fds, 2 * (size_t)request->count);
 
 	for (size_t i = 0; !r && i < request->count; i++)
 		r = make_one(fds, request, program, i);

@@ -21,5 +21,12 @@ struct links_fds {
 int links_make(struct links_fds *fds, const struct links_request *request, int program,
 	       bool is_perf);
 
+/* Room for @more. */
+int links_make_grow(struct links_fds *fds, size_t more);
+
+/* Has a perf event run @program. *ret_link: what holds it, untouched before 5.15, where the event
+ * itself does. */
+int links_make_give(int event, int program, uint64_t cookie, int *ret_link);
+
 /* Detaches all. When this returns no program runs any more. */
 void links_make_undone(struct links_fds *fds);

@@ -62,6 +62,17 @@ static void close_others(int *control)
 		close(fd);
 }
 
+/* On old kernels each place has one or two. */
+static void raise_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static void __attribute__((noreturn)) live(int control)
 {
 	sigset_t all;
@@ -70,6 +81,7 @@ static void __attribute__((noreturn)) live(int control)
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	setsid();
 	close_others(&control);
+	raise_files();
 	rename_self();
 	/* A window is closed by who is late for it: see docs/overhead.md. */
 	setpriority(PRIO_PROCESS, 0, PRIORITY);
