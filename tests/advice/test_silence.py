@@ -44,6 +44,8 @@ NO_SLOTS = {
     "int_subclass": "class Thing(int):\n    pass\ndef make(n):\n    t = Thing(n)\n    t.a = n\n    return t",
     "mixin_with_dict": "class Base:\n    pass\nclass Mixin:\n    pass\nclass Thing(Base, Mixin):\n"
     "    def __init__(self, n): self.a = self.b = n\nmake = Thing",
+    "enum": "Thing = enum.Enum('Thing', ['m%d' % n for n in range(3000)])\nmembers = list(Thing)\n"
+    "make = lambda n: members[n % 3000]",
     "keys_that_are_no_names": "class Thing:\n    def __init__(self, n):\n        self.a = n\n        self.__dict__[n] = n\nmake = Thing",
 }
 
@@ -78,6 +80,29 @@ def test_small_classes_only_when_asked(pymemtop, interpreter, start_target, can_
     assert about(pymemtop, start_target, interpreter, source) == []
     (advice,) = about(pymemtop, start_target, interpreter, source, flags=["--all"])
     assert advice["objects"] == 100 and advice["saves_bytes"] > 0
+
+
+def test_lists_that_were_long_once(pymemtop, interpreter, start_target, can_attach):
+    """Their items lie in malloc still, which gives no fewer than 32 bytes and 8 more of its own."""
+    if interpreter.musl or not interpreter.gil:
+        pytest.skip("no glibc chunks")
+    source = HEAD + f"""
+kept = [list(range(100)) for n in range({COUNT})]
+for k in kept:
+    del k[3:]
+print("ready", flush=True)
+input()
+kept = [list(k) for k in kept]
+print("copied", flush=True)
+input()
+"""
+    target = start_target(interpreter, source)
+    advice = pymemtop.json("advise", "--format", "json", target.pid)["advice"]
+    (found,) = [a for a in advice if a["kind"] == "overcapacity" and a["type"] == "list"]
+    before = pymemtop.json("snapshot", target.pid)["memory"]["python_inuse_bytes"]
+    assert target.ask("copy") == "copied"
+    after = pymemtop.json("snapshot", target.pid)["memory"]["python_inuse_bytes"]
+    assert found["saves_bytes"] == pytest.approx(before - after, rel=0.05)
 
 
 def test_shared_keys_are_no_trouble(pymemtop, interpreter, start_target, can_attach):

@@ -37,6 +37,19 @@ static void book_spare(const struct worker *w, struct type *type, uint64_t now, 
 		type->tally.facts.spare_bytes += (int64_t)(block - small);
 }
 
+/* The same of a buffer at @addr that was made smaller in place: what malloc gave when it was large
+ * stays malloc's. */
+static void book_spare_resized(struct worker *w, struct type *type, uint64_t addr, uint64_t now,
+			       uint64_t least)
+{
+	book_spare(w, type, now, least);
+	if (!now || now == least || !w->shared->whatif.glibc ||
+	    now > w->layout->small_request_max || worker_block_size(w, addr))
+		return;
+	type->tally.facts.spare_bytes += (int64_t)(MAX(round_up(now + 8, 16), (uint64_t)32) -
+						   whatif_block(&w->shared->whatif, now));
+}
+
 static void visit_list(struct worker *w, struct type *type, const struct object *obj)
 {
 	uint64_t allocated = object_word(obj, w->layout->list_allocated);
@@ -48,7 +61,7 @@ static void visit_list(struct worker *w, struct type *type, const struct object 
 		return (void)w->torn++;
 	book_size(type, builtins_plain_size(type, 0) + (int64_t)bytes);
 	book_capacity(type, used, allocated);
-	book_spare(w, type, bytes, 8 * used);
+	book_spare_resized(w, type, items, bytes, 8 * used);
 	if (items)
 		worker_charge_buffer(w, type, items - front, bytes + front);
 }
@@ -416,57 +429,6 @@ static void visit_code(struct worker *w, struct type *type, const struct object 
 	worker_charge_buffer(w, type, object_word(obj, w->layout->code_extra), 0);
 }
 
-/*
- * numpy/core/include/numpy/ndarraytypes.h, PyArrayObject_fields: the same in numpy 1.7 to 2.x.
- * Dimensions and strides are one array.
- */
-enum {
-	NDARRAY_DATA = 16,
-	NDARRAY_ND = 24,
-	NDARRAY_DIMENSIONS = 32,
-	NDARRAY_FLAGS = 64,
-	NDARRAY_C_CONTIGUOUS = 0x1,
-	NDARRAY_F_CONTIGUOUS = 0x2,
-	NDARRAY_OWNDATA = 0x4,
-	NDARRAY_ND_MAX = 64,
-};
-
-/* The outermost dimension and its stride (b bytes behind): their product is the size of the array.
- */
-static void run_ndarray_bytes(struct worker *w, const struct fetch *f, const uint8_t *data)
-{
-	uint64_t bytes;
-
-	if (__builtin_mul_overflow(load_u64(data), load_u64(data + f->b), &bytes) || bytes >> 46)
-		return (void)w->torn++;
-	book_size(f->charge.to, (int64_t)bytes);
-}
-
-/* array_sizeof: the object, its dimensions and strides, and the data if they are its own. */
-static void visit_ndarray(struct worker *w, struct type *type, const struct object *obj)
-{
-	uint64_t nd = object_word(obj, NDARRAY_ND) & UINT32_MAX,
-		 flags = object_word(obj, NDARRAY_FLAGS);
-	struct fetch f = {
-		.addr = object_word(obj, NDARRAY_DIMENSIONS),
-		.run = run_ndarray_bytes,
-		.charge = { .to = type },
-		.b = 8 * nd,
-		.len = (uint16_t)(8 * nd + 8),
-	};
-
-	if (nd > NDARRAY_ND_MAX)
-		return (void)w->torn++;
-	book_size(type, builtins_plain_size(type, 0) + (int64_t)(16 * nd));
-	if (!(flags & NDARRAY_OWNDATA))
-		return; /* a view: the bytes are another's */
-	worker_charge_buffer(w, type, object_word(obj, NDARRAY_DATA), 0);
-	if (!(flags & NDARRAY_C_CONTIGUOUS))
-		f.addr += 8 * (nd - 1); /* Fortran's order: the last is the outermost */
-	if (nd && f.len <= FETCH_MAX && (flags & (NDARRAY_C_CONTIGUOUS | NDARRAY_F_CONTIGUOUS)))
-		worker_fetch(w, &f);
-}
-
 /* A class: its keys, its copies of name and doc (type_new and PyType_FromSpec make them). */
 static void visit_type(struct worker *w, struct type *metatype, const struct object *obj)
 {
@@ -506,7 +468,6 @@ static const struct builtin rows[] = {
 	{ "collections.deque", 0, SIZE(sizeof_deque), visit_deque },
 	{ "array.array", 0, SIZE(sizeof_array), visit_array },
 	{ "_io.BytesIO", 0, SIZE(sizeof_bytesio), visit_bytesio },
-	{ "numpy.ndarray", 0, 0, visit_ndarray },
 	{ "module", 0, 0, visit_module },
 	{ "code", 0, 0, visit_code },
 	{ "frame", 0, 0, visit_frame },

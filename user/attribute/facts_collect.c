@@ -223,6 +223,20 @@ static bool bases_allow_slots(struct facts_collect *ctx, const struct type *type
 	return true;
 }
 
+/* Members of an enum need the __dict__ that enum.Enum gives them: nobody can take it away. */
+static bool is_enum(const struct facts_collect *ctx, const struct type *type)
+{
+	const struct type *meta = types_get(ctx->types, type->meta);
+	char name[4 * NAMES_MAX];
+
+	for (int i = 0; i < BASES_MAX && meta; i++, meta = meta->base_type) {
+		names_of_type(ctx->names, meta, name, sizeof(name));
+		if (streq(name, "enum.EnumMeta") || streq(name, "enum.EnumType"))
+			return true;
+	}
+	return false;
+}
+
 /* Late is what the shared keys lack or, where the class shares none any more, what not all
  * instances have. */
 static int find_late(struct facts_collect *ctx, const struct seen *seen, struct facts *ret)
@@ -266,7 +280,7 @@ int facts_collect(struct facts_collect *ctx, const struct type *type, const stru
 	}
 	facts.names = seen.count;
 	facts.dict_on_demand = type->dict_at == TYPE_DICT_MANAGED;
-	if (bases_allow_slots(ctx, type))
+	if (bases_allow_slots(ctx, type) && !is_enum(ctx, type))
 		facts.slots_bytes =
 			whatif_slots(ctx->whatif, type, (uint64_t)tally->facts.attributes_max);
 	facts.shared_bytes = whatif_shared(ctx->whatif, type,

@@ -127,6 +127,57 @@ static void visit_element(struct worker *w, struct type *type, const struct obje
 		worker_fetch(w, &f);
 }
 
+/*
+ * numpy/core/include/numpy/ndarraytypes.h, PyArrayObject_fields: the same in numpy 1.7 to 2.x.
+ * Dimensions and strides are one array.
+ */
+enum {
+	NDARRAY_DATA = 16,
+	NDARRAY_ND = 24,
+	NDARRAY_DIMENSIONS = 32,
+	NDARRAY_FLAGS = 64,
+	NDARRAY_C_CONTIGUOUS = 0x1,
+	NDARRAY_F_CONTIGUOUS = 0x2,
+	NDARRAY_OWNDATA = 0x4,
+	NDARRAY_ND_MAX = 64,
+};
+
+/* The outermost dimension and its stride (b bytes behind): their product is the size of the array.
+ */
+static void run_ndarray_bytes(struct worker *w, const struct fetch *f, const uint8_t *data)
+{
+	uint64_t bytes;
+
+	if (__builtin_mul_overflow(load_u64(data), load_u64(data + f->b), &bytes) || bytes >> 46)
+		return (void)w->torn++;
+	book_size(f->charge.to, bytes);
+}
+
+/* array_sizeof: the object, its dimensions and strides, and the data if they are its own. */
+static void visit_ndarray(struct worker *w, struct type *type, const struct object *obj)
+{
+	uint64_t nd = object_word(obj, NDARRAY_ND) & UINT32_MAX,
+		 flags = object_word(obj, NDARRAY_FLAGS);
+	struct fetch f = {
+		.addr = object_word(obj, NDARRAY_DIMENSIONS),
+		.run = run_ndarray_bytes,
+		.charge = { .to = type },
+		.b = 8 * nd,
+		.len = (uint16_t)(8 * nd + 8),
+	};
+
+	if (nd > NDARRAY_ND_MAX)
+		return (void)w->torn++;
+	book_size(type, (uint64_t)builtins_plain_size(type, 0) + 16 * nd);
+	if (!(flags & NDARRAY_OWNDATA))
+		return; /* a view: the bytes are another's */
+	worker_charge_buffer(w, type, object_word(obj, NDARRAY_DATA), 0);
+	if (!(flags & NDARRAY_C_CONTIGUOUS))
+		f.addr += 8 * (nd - 1); /* Fortran's order: the last is the outermost */
+	if (nd && f.len <= FETCH_MAX && (flags & (NDARRAY_C_CONTIGUOUS | NDARRAY_F_CONTIGUOUS)))
+		worker_fetch(w, &f);
+}
+
 #define OWN(bytes) .own_size = (bytes)
 
 static const struct builtin rows[] = {
@@ -143,6 +194,7 @@ static const struct builtin rows[] = {
 	{ .name = "_io.BufferedWriter", .visit = visit_buffered, OWN(BUFFERED_SIZE) },
 	{ .name = "_io.BufferedRandom", .visit = visit_buffered, OWN(BUFFERED_SIZE) },
 	{ .name = "xml.etree.ElementTree.Element", .visit = visit_element, OWN(ELEMENT_SIZE) },
+	{ .name = "numpy.ndarray", .visit = visit_ndarray },
 	/* numpy's scalars: __sizeof__ counts their value twice (scalartypes.c.src,
 	 * gentype_sizeof: basicsize and nbytes). */
 	{ .name = "numpy.bool_", .more = 1 },
