@@ -68,6 +68,51 @@ static void the_rest_is_put_off(void **state)
 	assert_int_equal(w.worker.torn, 0);
 }
 
+static void look_up(uint64_t addr)
+{
+	struct fetch f = { .addr = addr, .run = see, .len = 8 };
+
+	worker_fetch(&w.worker, &f);
+}
+
+/* In any order, with one that goes over the page's end. */
+static void a_page_is_read_once(void **state)
+{
+	const uint64_t at[] = { WORLD_HEAP + 512, WORLD_HEAP + 8, WORLD_HEAP + 4092,
+				WORLD_HEAP + 4088 };
+	uint64_t calls = memory_get_stats(w.worker.mem).calls;
+
+	for (size_t i = 0; i < 4; i++)
+		fake_u64(&w.fake, at[i], i + 1);
+	fake_u64(&w.fake, at[2], 3);
+	for (size_t i = 0; i < 4; i++)
+		look_up(at[i]);
+	worker_flush(&w.worker);
+	assert_int_equal(memory_get_stats(w.worker.mem).calls - calls, 2);
+	assert_int_equal(seen_count, 4);
+	assert_int_equal(seen[0], 1);
+	assert_int_equal(seen[1], 2);
+	assert_int_equal(seen[2], 3);
+	assert_int_equal(seen[3], 3ull << 32 | 4); /* the two share four bytes */
+	assert_int_equal(w.worker.torn, 0);
+}
+
+/* What is there of it is read all the same. */
+static void half_a_page_is_no_whole_one(void **state)
+{
+	fake_map(&w.fake, 0x60000800, 0x100);
+	fake_u64(&w.fake, 0x60000880, 5);
+	memory_free(w.worker.mem);
+	assert_int_equal(memory_clone(w.fake.mem, &w.worker.mem), 0);
+	look_up(0x60000880);
+	look_up(0x60000a00);
+	look_up(UINT64_MAX - 4);
+	worker_flush(&w.worker);
+	assert_int_equal(seen_count, 1);
+	assert_int_equal(seen[0], 5);
+	assert_int_equal(w.worker.torn, 2);
+}
+
 static void what_comes_of_a_flush_is_done_in_it(void **state)
 {
 	struct fetch f = { .addr = WORLD_HEAP, .run = see_on, .a = 3000, .len = 8 };
@@ -193,6 +238,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_is_at_hand_is_given_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_rest_is_put_off, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_page_is_read_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(half_a_page_is_no_whole_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_comes_of_a_flush_is_done_in_it, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_block_counts_whole, setup, teardown),

@@ -18,11 +18,19 @@
 /* The largest block that is believed to lie in a mapping made since the mappings were read. */
 #define NEW_MAPPING_MAX (64 * GiB)
 
+/* Look-ups in one page are one read: what is allocated together lies together. */
+#define PAGE 4096u
+#define RANGES (QUEUE_BATCH / 16)
+#define RANGE_SLOTS (4 * RANGES)
+
 /* A batch under way. */
 struct worker_scratch {
 	struct fetch batch[QUEUE_BATCH];
-	struct memory_piece pieces[QUEUE_BATCH];
-	uint8_t data[QUEUE_BATCH][FETCH_MAX];
+	uint16_t range_of[QUEUE_BATCH]; /* where a look-up's bytes are */
+	struct memory_piece ranges[RANGES];
+	size_t ranges_count;
+	uint16_t slots[RANGE_SLOTS]; /* ranges by page, open addressing: index + 1 */
+	uint8_t data[RANGES][PAGE];
 };
 
 /* Type objects are static data or too large for pymalloc: in no pool of it, and somewhere that is
@@ -198,20 +206,77 @@ void worker_fetch(struct worker *worker, const struct fetch *fetch)
 		worker_flush(worker);
 }
 
+/* The range that holds the bytes that @f asks for. RANGES: there is no room for one more. */
+static size_t worker_range(struct worker_scratch *s, const struct fetch *f)
+{
+	uint64_t page = f->addr / PAGE;
+	size_t slot = page * 0x9e3779b97f4a7c15ull >> 32 & (RANGE_SLOTS - 1), i = s->ranges_count;
+
+	_Static_assert(!(RANGE_SLOTS & (RANGE_SLOTS - 1)), "a power of two");
+	_Static_assert(FETCH_MAX <= PAGE,
+		       "a look-up over the end of a page has a range of its own");
+	if ((f->addr + f->len - 1) / PAGE == page) {
+		while (s->slots[slot] && s->ranges[s->slots[slot] - 1].addr / PAGE != page)
+			slot = (slot + 1) & (RANGE_SLOTS - 1);
+		if (s->slots[slot]) {
+			struct memory_piece *range = &s->ranges[s->slots[slot] - 1];
+			uint64_t end = MAX(range->addr + range->len, f->addr + f->len);
+
+			range->addr = MIN(range->addr, f->addr);
+			range->len = end - range->addr;
+			return s->slots[slot] - 1;
+		}
+		if (i < RANGES)
+			s->slots[slot] = (uint16_t)(i + 1);
+	}
+	if (i < RANGES)
+		s->ranges[s->ranges_count++] =
+			(struct memory_piece){ f->addr, s->data[i], f->len, 0 };
+	return i;
+}
+
+/* Of a look-up whose range was read. Not all of a page need be there: then it is on its own. */
+static void worker_run_one(struct worker *worker, const struct fetch *f,
+			   const struct memory_piece *range)
+{
+	uint8_t data[FETCH_MAX];
+
+	if (range->got)
+		f->run(worker, f, (const uint8_t *)range->buf + (f->addr - range->addr));
+	else if (!memory_read(worker->mem, f->addr, data, f->len))
+		f->run(worker, f, data);
+	else
+		worker->torn++;
+}
+
+/* Runs as many of the batch as there are ranges for. Their number; 0: the target cannot be read. */
+static size_t worker_run_some(struct worker *worker, const struct fetch *batch, size_t count)
+{
+	struct worker_scratch *s = worker->scratch;
+	size_t n = 0;
+
+	s->ranges_count = 0;
+	memset(s->slots, 0, sizeof(s->slots));
+	for (; n < count; n++) {
+		size_t range = worker_range(s, &batch[n]);
+
+		if (range == RANGES)
+			break;
+		s->range_of[n] = (uint16_t)range;
+	}
+	if (memory_read_batch(worker->mem, s->ranges, s->ranges_count) < 0)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		worker_run_one(worker, &batch[i], &s->ranges[s->range_of[i]]);
+	return n;
+}
+
 static void worker_run_batch(struct worker *worker, const struct fetch *batch, size_t count)
 {
-	uint8_t(*data)[FETCH_MAX] = worker->scratch->data;
-	struct memory_piece *pieces = worker->scratch->pieces;
-
-	for (size_t i = 0; i < count; i++)
-		pieces[i] = (struct memory_piece){ batch[i].addr, data[i], batch[i].len, 0 };
-	if (memory_read_batch(worker->mem, pieces, count) < 0)
-		return;
-	for (size_t i = 0; i < count; i++) {
-		if (pieces[i].got)
-			batch[i].run(worker, &batch[i], data[i]);
-		else
-			worker->torn++;
+	for (size_t done = 0, n; done < count; done += n) {
+		n = worker_run_some(worker, batch + done, count - done);
+		if (!n)
+			return;
 	}
 }
 
