@@ -31,6 +31,8 @@
 /* Cold caches and address translations come after an interruption: a Python of 231 sites lost 7 ms
  * to an opening and a closing, of which the interruptions alone were 2. */
 #define TURN_FACTOR 3
+#define TURN_LEAST_NS                                                                              \
+	2000.0 /* whatever was measured: on a busy machine it drowns in what others take */
 #define USUAL_NS (20 * NSEC_PER_MSEC)
 /* What takes a running thread's time: from an interrupt to what is no interrupt any more. */
 #define GAP_LEAST_NS 1000
@@ -432,7 +434,7 @@ uint64_t cost_exit_ns(const struct cost *cost, size_t sites)
 
 double cost_turn_ns(const struct cost *cost, size_t sites)
 {
-	return cost->turn_ns * TURN_FACTOR * (double)sites;
+	return MAX(cost->turn_ns, TURN_LEAST_NS) * TURN_FACTOR * (double)sites;
 }
 
 double cost_hit_ns(const struct cost *cost, const struct plan *plan)
