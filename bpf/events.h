@@ -152,9 +152,10 @@ struct events_lease {
 };
 
 /* A window's beginning or end, as pymemtop-links sees it. @waited_ns: of all threads of the target,
- * for a CPU; UINT64_MAX: not known. */
+ * for a CPU; UINT64_MAX: not known; @slices: how often they got one. @is_running: of a sample,
+ * something was hit right there. */
 struct events_moment {
-	__u64 ns, cpu_ns, waited_ns;
+	__u64 ns, cpu_ns, waited_ns, slices, is_running;
 	__u64 hits[SITES_MAX];
 };
 

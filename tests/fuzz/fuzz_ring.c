@@ -185,6 +185,11 @@ void session_allow(struct session *session, uint64_t hits, double fresh)
 	abort();
 }
 
+int session_sample(struct session *session, size_t index, uint64_t last_ns, uint64_t most)
+{
+	abort();
+}
+
 int session_sweep(struct session *session)
 {
 	abort();

@@ -182,7 +182,7 @@ static void a_slowed_target_is_counted_as_if_unwatched(void **state)
 		/* An operation: 400 ns of its own, four hits at 800. Alone, the clock: one of them.
 		 */
 		for (int i = 0; i < 20; i++) {
-			struct progress_span span = { 3.6e-3, 3.6e-3, 0, 3.2e-3, 1000, 1000, 1000 };
+			struct progress_span span = { 3.6e-3, 3.6e-3, 0, 3.2e-3, 1000, 1000 };
 
 			all.wall = all.cpu = all.wall + 0.1;
 			add(flows, 1000, 16);
@@ -191,7 +191,7 @@ static void a_slowed_target_is_counted_as_if_unwatched(void **state)
 		/* Without a clock nobody knows. */
 		assert_int_equal(flows_rates(flows, TYPE, 0.01, &rates), pass);
 		for (int i = 0; i < 8; i++) {
-			struct progress_span span = { 1.2e-3, 1.2e-3, 0, 0.8e-3, 1000, 0, 0 };
+			struct progress_span span = { 1.2e-3, 1.2e-3, 0, 0.8e-3, 1000, 0 };
 
 			flows_clock(flows, &span);
 		}
@@ -200,8 +200,8 @@ static void a_slowed_target_is_counted_as_if_unwatched(void **state)
 	assert_true(rates.error > 0 && rates.error < 0.5);
 	flows_clock_restart(flows);
 	add(flows, 1000, 16);
-	flows_cut(flows, &(struct progress_span){ 3.6e-3, 3.6e-3, 0, 3.2e-3, 1000, 1000, 1000 },
-		  &all, false);
+	flows_cut(flows, &(struct progress_span){ 3.6e-3, 3.6e-3, 0, 3.2e-3, 1000, 1000 }, &all,
+		  false);
 	assert_false(flows_rates(flows, TYPE, 0.01, &rates));
 }
 

@@ -8,6 +8,9 @@
 #include <math.h>
 #include <uthash.h>
 
+/* What the samples stand for is known to that: no need to know it better. */
+#define WANT_CLOCK 0.05
+
 struct flows_sample {
 	uint64_t number;
 	uint64_t counts[FLOWS_COUNTS];
@@ -138,6 +141,11 @@ void flows_cut(struct flows *flows, const struct progress_span *span,
 	flows_look(flows);
 }
 
+bool flows_want_clock(const struct flows *flows)
+{
+	return !flows->is_known || flows->progress.error > WANT_CLOCK;
+}
+
 void flows_clock(struct flows *flows, const struct progress_span *span)
 {
 	flows->clocks[flows->clocks_count++ % FLOWS_CLOCKS] = *span;
@@ -147,7 +155,7 @@ void flows_clock_restart(struct flows *flows)
 {
 	flows->clocks_count = 0;
 	for (size_t i = 0; i < FLOWS_SAMPLES; i++)
-		flows->spans[i].ticks = flows->spans[i].seen = 0;
+		flows->spans[i].ticks = 0;
 }
 
 void flows_restart(struct flows *flows)

@@ -51,6 +51,9 @@ void flows_begin(struct flows *flows, const struct progress_span *all);
 void flows_cut(struct flows *flows, const struct progress_span *span,
 	       const struct progress_span *all, bool lost);
 
+/* Would a clock make the rates more certain? */
+bool flows_want_clock(const struct flows *flows);
+
 /* The clock's site alone was probed for @span. */
 void flows_clock(struct flows *flows, const struct progress_span *span);
 

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "model/flows.h"
 #include "model/spending.h"
 #include "probe/progress.h"
 #include "probe/records.h"
@@ -12,9 +13,9 @@
 
 struct metronome {
 	struct progress_span begin; /* a reading: when the sample began */
-	double seen, records;	    /* of the sample at hand */
+	double records;		    /* of the sample at hand */
 	bool has_site;
-	uint16_t site;
+	size_t site; /* that beats */
 };
 
 /* A sample begins. */
@@ -27,3 +28,15 @@ void metronome_count(struct metronome *metronome, const struct session_event *ev
 /* What passed in the sample; the next begins. */
 struct progress_span metronome_end(struct metronome *metronome, const struct spending *spending,
 				   const struct events_moment *moment);
+
+/*
+ * After a window: the site that beats from now on, by what was hit between @begun and @ended. One
+ * that is hit seldom slows the target least, but it has to be hit. False where it stays.
+ */
+bool metronome_choose(struct metronome *metronome, const struct plan *plan,
+		      const struct events_moment *begun, const struct events_moment *ended);
+
+/* After a window of a target for which flows need it: listens for some moments. 0, or what
+ * session_sample() says. */
+int metronome_listen(struct metronome *metronome, struct spending *spending,
+		     struct session *session, const struct plan *plan, struct flows *flows);

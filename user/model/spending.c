@@ -118,14 +118,20 @@ uint64_t spending_allowed(const struct spending *s)
 	return budget_allowed(&s->budget);
 }
 
+double spending_bare(const struct spending *s, size_t site)
+{
+	return s->cost.empty_ns / MAX(s->own_ns[site], 1.0);
+}
+
 void spending_moment(const struct spending *s, const struct session *session,
 		     struct events_moment *ret)
 {
-	uint64_t waited = UINT64_MAX;
+	uint64_t waited = UINT64_MAX, slices = 0;
 
-	if (running_waited(s->pid, THREADS_MAX, &waited))
+	if (running_waited(s->pid, THREADS_MAX, &waited, &slices))
 		waited = UINT64_MAX;
 	ret->waited_ns = waited;
+	ret->slices = slices;
 	for (size_t i = 0; i < SITES_MAX; i++)
 		ret->hits[i] = session_site_hits(session, i);
 	ret->cpu_ns = spending_ran(s);

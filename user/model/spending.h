@@ -54,6 +54,9 @@ double spending_fresh(const struct spending *spending);
 struct progress_span spending_span(const struct spending *spending,
 				   const struct events_moment *moment);
 
+/* What a hit of @site costs where nothing is recorded, as a share of what it costs else. */
+double spending_bare(const struct spending *spending, size_t site);
+
 /* The moment now. */
 void spending_moment(const struct spending *spending, const struct session *session,
 		     struct events_moment *ret);

@@ -199,6 +199,9 @@ static void tracer_close_window(struct tracer *t)
 	blocks_clear(&t->blocks);
 	fresh_clear(t->fresh);
 	tracer_turned(t, false);
+	if (!t->error)
+		t->error = metronome_listen(&t->metronome, &t->spending, t->session, t->plan,
+					    t->flows);
 }
 
 static int tracer_open_window(struct tracer *t, struct error *err)

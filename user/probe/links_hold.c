@@ -75,18 +75,19 @@ static uint64_t hold_hits(const struct hold *h)
 /* @before: the slow part first, else last: what is read for the rest shall not pass in between. */
 static void hold_note(const struct hold *h, struct events_moment *moment, bool before)
 {
-	uint64_t waited = UINT64_MAX;
+	uint64_t waited = UINT64_MAX, slices = 0;
 
-	if (before && running_waited(h->pid, THREADS_MOST, &waited))
+	if (before && running_waited(h->pid, THREADS_MOST, &waited, &slices))
 		waited = UINT64_MAX;
 	memcpy(moment->hits, h->shared->hits, sizeof(moment->hits));
 	moment->cpu_ns = running_cpu(h->pid);
 	moment->ns = clock_monotonic();
 	if (!before)
 		__atomic_store_n(&h->shared->enabled, 0, __ATOMIC_SEQ_CST);
-	if (!before && running_waited(h->pid, THREADS_MOST, &waited))
+	if (!before && running_waited(h->pid, THREADS_MOST, &waited, &slices))
 		waited = UINT64_MAX;
 	moment->waited_ns = waited;
+	moment->slices = slices;
 }
 
 static void hold_extend(struct hold *h, uint64_t until)
@@ -222,16 +223,29 @@ static int hold_clear(struct hold *h)
 	return 0;
 }
 
+static bool hold_look_shortly(const struct hold *h)
+{
+	uint64_t before = hold_hits(h);
+
+	nanosleep(&(struct timespec){ .tv_nsec = LOOK_LEAST_NS }, NULL);
+	return hold_hits(h) > before;
+}
+
 static int hold_sample(struct hold *h)
 {
-	uint64_t first = hold_hits(h), end;
+	struct events__bss *s = h->shared;
 	int r = hold_attach(h, &h->request);
+	bool running = !r && hold_look_shortly(h);
+	uint64_t first, end;
 
-	hold_note(h, &h->shared->begun, true);
+	hold_note(h, &s->begun, true);
+	s->begun.is_running = running;
+	first = hold_hits(h);
 	end = clock_monotonic() + h->request.last_ns;
 	while (!r && clock_monotonic() < end && hold_hits(h) - first < h->request.most)
-		nanosleep(&(struct timespec){ .tv_nsec = LOOK_LEAST_NS }, NULL);
-	hold_note(h, &h->shared->ended, false);
+		running = hold_look_shortly(h);
+	hold_note(h, &s->ended, false);
+	s->ended.is_running = running;
 	links_make_undone(&h->groups[h->request.group % LINKS_GROUPS]);
 	return r;
 }

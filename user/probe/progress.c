@@ -18,6 +18,8 @@
  */
 #define TURN_DELAY_SECONDS 0.003
 #define ALL 0.9
+#define TICK 0.01      /* seconds, at most: CONFIG_HZ is 100 or more */
+#define IDLE_MOST 0.04 /* of the time: taken for none */
 #define CLOCKS_LEAST 4
 #define TICKS_LEAST 30
 #define LEVER 1.5 /* a window has to cost so many times as much a tick as the clock alone */
@@ -30,18 +32,18 @@ struct progress_span progress_minus(const struct progress_span *end,
 				       .waited = MAX(end->waited - begin->waited, 0.0),
 				       .cost = MAX(end->cost - begin->cost, 0.0),
 				       .ticks = MAX(end->ticks - begin->ticks, 0.0),
-				       .seen = MAX(end->seen - begin->seen, 0.0),
 				       .records = MAX(end->records - begin->records, 0.0) };
 }
 
 struct sums {
-	double wall, cpu, waited, cost, ticks, seen;
-	double cpu_error; /* of cpu / ticks: half-width of the 95% interval */
+	double wall, cpu, waited, cost, ticks;
+	double booked_late; /* how far cpu may be off */
+	double cpu_error;   /* of cpu / ticks: half-width of the 95% interval */
 };
 
-static struct sums add(const struct progress_span *spans, size_t count)
+static struct sums add(const struct progress_span *spans, size_t count, double tick)
 {
-	struct sums s = { 0 };
+	struct sums s = { .booked_late = tick * sqrt((double)count) };
 	double squares = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -50,7 +52,6 @@ static struct sums add(const struct progress_span *spans, size_t count)
 		s.waited += spans[i].waited;
 		s.cost += spans[i].cost;
 		s.ticks += spans[i].ticks;
-		s.seen += spans[i].seen;
 	}
 	for (size_t i = 0; i < count; i++) {
 		double residual = spans[i].cpu - s.cpu / s.ticks * spans[i].ticks;
@@ -82,11 +83,11 @@ static struct way by_wall(const struct sums *w)
 
 static struct way by_price(const struct sums *w, double own_rate)
 {
-	double own = w->cpu - PRICE * w->cost;
+	double own = w->cpu - PRICE * w->cost, error = PRICE_ERROR * w->cost + w->booked_late;
 
 	return (struct way){ .per_cpu = 1 / own_rate,
 			     .per_cost = -PRICE / own_rate,
-			     .error = own > 0 ? PRICE_ERROR * w->cost / own : INFINITY };
+			     .error = own > 0 ? error / own : INFINITY };
 }
 
 static struct way by_clock(const struct sums *w, const struct sums *c, double own_rate)
@@ -111,7 +112,7 @@ static struct way by_clock(const struct sums *w, const struct sums *c, double ow
 static double way_seconds(const struct way *way, const struct progress_span *s)
 {
 	return way->per_wall * s->wall + way->per_cpu * s->cpu + way->per_cost * s->cost +
-	       way->per_tick * s->seen;
+	       way->per_tick * s->ticks;
 }
 
 /* How far records a second may be off that way, with what they differ by from window to window. */
@@ -130,16 +131,36 @@ static double way_total_error(const struct way *way, const struct progress_view 
 	return half / rate + way->error;
 }
 
-bool progress_tell(const struct progress_view *view, struct progress *ret)
+/*
+ * The kernel books the time of a thread that runs when a tick comes, which is too seldom for a
+ * window (kernel/sched/cputime.c, thread_group_cputime()). But who is never idle, and has a CPU for
+ * itself, runs all the time.
+ */
+static bool always_runs(const struct progress_span *all)
 {
-	struct sums w = add(view->windows, view->windows_count);
-	struct sums c = add(view->clocks, view->clocks_count);
+	return all->waited < IDLE_MOST * all->wall && fabs(all->cpu / all->wall - 1) < IDLE_MOST;
+}
+
+static const struct progress_span *refine(const struct progress_span *spans, size_t count,
+					  struct progress_span *room)
+{
+	for (size_t i = 0; i < count; i++) {
+		room[i] = spans[i];
+		room[i].cpu = spans[i].wall;
+	}
+	return room;
+}
+
+static bool tell(const struct progress_view *view, double tick, struct progress *ret)
+{
+	struct sums w = add(view->windows, view->windows_count, tick);
+	struct sums c = add(view->clocks, view->clocks_count, 0);
 	double own_rate = (view->all.cpu - PRICE * view->all.cost) / view->all.wall;
 	double coverage = MIN(w.wall / view->all.wall, 1.0), least = INFINITY;
 	struct way ways[3] = { 0 };
 	size_t best = 0, count = 0;
 
-	if (!(w.wall > 0) || view->windows_count > PROGRESS_WINDOWS)
+	if (!(w.wall > 0))
 		return false;
 	/* One look at a part of the time says nothing of the rest. */
 	if (view->windows_count < 2 && coverage < ALL)
@@ -147,8 +168,8 @@ bool progress_tell(const struct progress_view *view, struct progress *ret)
 	ways[count++] = by_wall(&w);
 	if (own_rate > 0)
 		ways[count++] = by_price(&w, own_rate);
-	if (own_rate > 0 && view->clocks_count >= CLOCKS_LEAST && w.seen >= TICKS_LEAST &&
-	    w.ticks >= TICKS_LEAST && c.ticks >= TICKS_LEAST)
+	if (own_rate > 0 && view->clocks_count >= CLOCKS_LEAST && w.ticks >= TICKS_LEAST &&
+	    c.ticks >= TICKS_LEAST)
 		ways[count++] = by_clock(&w, &c, own_rate);
 	for (size_t i = 0; i < count; i++) {
 		double error = ways[i].error <= PROGRESS_MOST
@@ -165,4 +186,17 @@ bool progress_tell(const struct progress_view *view, struct progress *ret)
 	ret->error = ways[best].error;
 	ret->delay = ways[best].delay;
 	return ret->error <= PROGRESS_MOST;
+}
+
+bool progress_tell(const struct progress_view *view, struct progress *ret)
+{
+	struct progress_span windows[PROGRESS_WINDOWS];
+	struct progress_view refined = *view;
+
+	if (view->windows_count > PROGRESS_WINDOWS)
+		return false;
+	if (!always_runs(&view->all))
+		return tell(view, TICK, ret);
+	refined.windows = refine(view->windows, view->windows_count, windows);
+	return tell(&refined, 0, ret);
 }

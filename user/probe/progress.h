@@ -21,15 +21,17 @@
 #include <stddef.h>
 
 /* What was counted while some sites were probed. Seconds; @waited: for a CPU, as others had it;
- * @cost: hits at the price of our own loop;
- * @ticks: hits of the clock's site; @seen: of them in records; @records: all. */
+ * @cost: hits at the price of our own loop; @ticks: hits of the clock's site; @records: how many
+ * allocations were recorded. */
 struct progress_span {
-	double wall, cpu, waited, cost, ticks, seen, records;
+	double wall, cpu, waited, cost, ticks, records;
 };
 
 /* What passed between two readings; nothing is negative. */
 struct progress_span progress_minus(const struct progress_span *end,
 				    const struct progress_span *begin);
+
+#define PROGRESS_WINDOWS 64 /* at most */
 
 struct progress_view {
 	const struct progress_span *windows; /* all sites probed */
@@ -38,8 +40,6 @@ struct progress_view {
 	size_t clocks_count;
 	struct progress_span all; /* the whole time, probed or not: wall, cpu, cost */
 };
-
-#define PROGRESS_WINDOWS 64 /* at most */
 
 struct progress {
 	double seconds[PROGRESS_WINDOWS]; /* of an unwatched target that window i stands for */

@@ -462,6 +462,21 @@ int session_sweep(struct session *session)
 	return r ? r : links_clear(session->links, LINKS_PASSING);
 }
 
+int session_sample(struct session *session, size_t index, uint64_t last_ns, uint64_t most)
+{
+	_cleanup_free_ struct batch *batch = calloc(1, sizeof(*batch));
+	struct links_batch links;
+
+	if (!batch)
+		return -ENOMEM;
+	if (session->attached)
+		return -EBUSY;
+	batch_add_site(batch, session, index);
+	links = batch_of(session, batch, LINKS_ON_SITE, NULL, false);
+	session_extend(session);
+	return batch->count ? links_sample(session->links, &links, last_ns, most) : -ENOENT;
+}
+
 bool session_is_attached(const struct session *session)
 {
 	return session->attached;

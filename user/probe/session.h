@@ -75,6 +75,10 @@ const struct events_moment *session_begun(const struct session *session);
 const struct events_moment *session_ended(const struct session *session);
 bool session_is_attached(const struct session *session);
 
+/* Between windows: probes site @index alone for @last_ns, or @most hits of it. Nothing is recorded.
+ */
+int session_sample(struct session *session, size_t index, uint64_t last_ns, uint64_t most);
+
 /*
  * A window ends by itself, with all its probes, when neither session_consume() nor session_extend()
  * was called for LINKS_PATIENCE_NS, when pymemtop-links is killed, or at what session_allow() said.

@@ -14,9 +14,9 @@
 
 struct threads {
 	uint64_t seen;
-	uint64_t waited_ns; /* for a CPU */
-	uint64_t hash;	    /* of who they are, and of how long and how often each ran */
-	bool more;	    /* than were looked at */
+	uint64_t waited_ns, slices; /* for a CPU; how often it was had */
+	uint64_t hash;		    /* of who they are, and of how long and how often each ran */
+	bool more;		    /* than were looked at */
 };
 
 static void close_dir(DIR **dir)
@@ -44,6 +44,7 @@ static void add_thread(struct threads *threads, pid_t pid, const char *tid)
 		return;
 	threads->seen++;
 	threads->waited_ns += waited;
+	threads->slices += slices;
 	threads->hash = mix(mix(mix(threads->hash, strtoull(tid, NULL, 10)), ran), slices);
 }
 
@@ -79,15 +80,17 @@ uint64_t running_cpu(pid_t pid)
 	return clock_getcpuclockid(pid, &clock) ? 0 : clock_read(clock);
 }
 
-int running_waited(pid_t pid, uint64_t max, uint64_t *ret)
+int running_waited(pid_t pid, uint64_t max, uint64_t *ret_ns, uint64_t *ret_slices)
 {
 	struct threads threads;
 	int r = read_threads(pid, max, &threads);
 
 	if (!r && threads.more)
 		r = -E2BIG;
-	if (!r)
-		*ret = threads.waited_ns;
+	if (!r) {
+		*ret_ns = threads.waited_ns;
+		*ret_slices = threads.slices;
+	}
 	return r;
 }
 

@@ -11,9 +11,9 @@
 /* CPU time of all its threads so far, the dead ones too, in ns; 0 where it is gone. */
 uint64_t running_cpu(pid_t pid);
 
-/* Time that its threads, of which there are no more than @max, have waited for a CPU, in ns.
- * -E2BIG: there are more; -ESRCH; -ENOTSUP: the kernel does not say. */
-int running_waited(pid_t pid, uint64_t max, uint64_t *ret);
+/* Time that its threads, of which there are no more than @max, have waited for a CPU, in ns, and
+ * how often they got one. -E2BIG: there are more; -ESRCH; -ENOTSUP: the kernel does not say. */
+int running_waited(pid_t pid, uint64_t max, uint64_t *ret_ns, uint64_t *ret_slices);
 
 /*
  * A mark that no process can pass without changing it: CPU time of all its threads, the dead ones
