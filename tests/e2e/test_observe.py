@@ -50,17 +50,22 @@ def churn(interpreter, start_target, pymemtop, can_use_bpf, can_attach):
 
 
 def test_exact_mode_counts_all_and_drifts_nowhere(churn, pymemtop):
-    with Pace(churn) as pace:
-        snapshot = pymemtop.json("snapshot", churn.pid, "-d", f"{SECONDS}s", "--events", "exact")
-    events, node = snapshot["events"], node_of(snapshot)
-    assert events["mode"] == "exact"
-    assert events["lost"] == 0
-    assert events["drift_objects"] == 0 and events["drift_bytes"] == 0
+    # Its own count begins a little before the snapshot's and ends a little after: where it is held up just there, the
+    # two differ, which it is not each time. Nothing else may ever.
+    for _ in range(4):
+        with Pace(churn) as pace:
+            snapshot = pymemtop.json("snapshot", churn.pid, "-d", f"{SECONDS}s", "--events", "exact")
+        events, node = snapshot["events"], node_of(snapshot)
+        assert events["mode"] == "exact"
+        assert events["lost"] == 0
+        assert events["drift_objects"] == 0 and events["drift_bytes"] == 0
+        assert node["rate_error"] == 0
+        assert node["free_objects_per_second"] == pytest.approx(node["alloc_objects_per_second"], rel=0.002)
+        same = node["alloc_objects_per_second"] == pytest.approx(pace.rate, rel=0.02)
+        if same and events["coverage"] > 0.98:
+            break
     assert events["coverage"] > 0.98
-    # Its own count begins a little before the snapshot's and ends a little after; what it missed meanwhile it makes up.
-    assert node["alloc_objects_per_second"] == pytest.approx(pace.rate, rel=0.04)
-    assert node["free_objects_per_second"] == pytest.approx(node["alloc_objects_per_second"], rel=0.002)
-    assert node["rate_error"] == 0
+    assert node["alloc_objects_per_second"] == pytest.approx(pace.rate, rel=0.02)
 
 
 def test_budget_mode_keeps_its_promise(churn, pymemtop):
