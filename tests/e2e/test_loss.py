@@ -54,7 +54,8 @@ class Recording:
 
     def pictures(self):
         text = self.path.read_text() if self.path.exists() else ""
-        return [json.loads(line) for line in text.splitlines()]
+        # Without the line that is being written.
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
     def wait(self, condition, what):
         """The first list of pictures that this is true of."""
