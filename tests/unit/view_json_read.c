@@ -95,6 +95,12 @@ static void line_after_line(void **state)
 	assert_false(error_is_set(&err));
 }
 
+/* Of a recording, not of the snapshot at hand. */
+static void the_line_that_is_wrong_is_named(void **state)
+{
+	assert_refused("\n\n{\"a\": 1,\n oops", "is not JSON: line 4:");
+}
+
 static void what_is_no_snapshot(void **state)
 {
 	assert_refused("{\"a\": ", "is not JSON");
@@ -168,6 +174,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values),
 		cmocka_unit_test(line_after_line),
+		cmocka_unit_test(the_line_that_is_wrong_is_named),
 		cmocka_unit_test(what_is_no_snapshot),
 		cmocka_unit_test(older_files_are_read),
 		cmocka_unit_test(wrong_members_are_named),

@@ -417,12 +417,26 @@ static bool at_end(FILE *in)
 	return false;
 }
 
+/* Lines that end before @at, where the parser began to count; 0 where what was read cannot be read
+ * again. */
+static int lines_before(FILE *in, long at)
+{
+	int lines = 0;
+
+	if (at <= 0 || fseek(in, 0, SEEK_SET) < 0)
+		return 0;
+	for (int c; at-- > 0 && (c = getc(in)) != EOF;)
+		lines += c == '\n';
+	return lines;
+}
+
 int json_read_picture(FILE *in, const char *name, struct picture **ret, struct error *err)
 {
 	struct reader rd = { .name = name, .err = err };
 	_cleanup_picture_ struct picture *pic = NULL;
 	_cleanup_json_ json_t *json = NULL;
 	json_error_t why;
+	long start;
 	int r;
 
 	if (at_end(in)) {
@@ -431,10 +445,11 @@ int json_read_picture(FILE *in, const char *name, struct picture **ret, struct e
 		return error_set(err, EIO, EXIT_INTERNAL, "cannot read %s: %s", name,
 				 strerror(errno));
 	}
+	start = ftell(in);
 	json = json_loadf(in, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &why);
 	if (!json)
 		return error_set(err, EBADMSG, EXIT_USAGE, "%s is not JSON: line %d: %s", name,
-				 why.line, why.text);
+				 lines_before(in, start) + why.line, why.text);
 	r = check_schema(&rd, json);
 	if (r)
 		return r;
