@@ -146,8 +146,9 @@ struct events_lease {
 	__u64 until_ns;	    /* monotonic; all probes go then */
 	__u64 hits_most;    /* an open window ends at so many, as events_weigh() counts them */
 	__u64 fresh_extra;  /* how much dearer a hit is where pools are opened, in 1/256 of a hit */
-	__u64 ended_ns;	    /* when the last window ended, or began to; 0: it is open */
-	__u64 ended_hits;   /* hits when it did, weighed */
+	__u64 ended_ns;	    /* when recording ended in the last window; 0: it is open */
+	__u64 closing_ns;   /* when it was begun to be closed, which takes a while */
+	__u64 closing_hits; /* hits then, weighed */
 	__u64 growth_ended; /* the probe where pools are opened was taken off too */
 };
 

@@ -195,6 +195,12 @@ int session_sweep(struct session *session)
 	abort();
 }
 
+int session_look(struct session *session, size_t first, size_t count, uint64_t last_ns,
+		 uint64_t most)
+{
+	abort();
+}
+
 int session_watch_growth(struct session *session, bool on)
 {
 	abort();

@@ -249,6 +249,50 @@ static void senseless_configurations(void **state)
 				 -EINVAL);
 }
 
+static const struct budget_config usual = {
+	.limit = 0.02, .price_ns = 1000, .exit_ns = 5000000, .turn_cost_ns = 1000000, .ran = 1
+};
+
+/* Who closes at what was allowed needs nobody to ask in between; what it cost is known later. */
+static void an_allowance_is_what_the_budget_has(void **state)
+{
+	struct budget_reading at = { 1000000000, 1000000000, 500 };
+	struct budget budget;
+	uint64_t next, allowed, spent;
+
+	assert_int_equal(budget_init(&budget, &usual, &at), 0);
+	assert_int_equal(budget_step(&budget, &at, &next), BUDGET_OPEN);
+	budget_turned(&budget, true, &at);
+	allowed = budget_allowed(&budget);
+	assert_true(allowed > at.hits && allowed < at.hits + 40000);
+	at = (struct budget_reading){ at.now_ns + 30000000, at.ran_ns + 30000000, allowed + 1000 };
+	budget_ended(&budget, &at);
+	assert_int_equal(budget.open_ns, 30000000);
+	spent = (uint64_t)budget.spent_ns;
+	at.hits += 2000;
+	budget_turned(&budget, false, &at);
+	assert_int_equal((uint64_t)budget.spent_ns, spent + 2000 * 1000 + 1000000);
+	assert_true(budget_allowed(&budget) >= at.hits);
+}
+
+/* Looks before the first window are paid for, and end when there is nothing left. */
+static void looks_are_paid_for(void **state)
+{
+	struct budget_reading at = { 1000000000, 1000000000, 0 };
+	struct budget budget;
+	int looks = 0;
+
+	assert_int_equal(budget_init(&budget, &usual, &at), 0);
+	for (; budget_may_look(&budget, 0.1) && looks < 1000; looks++) {
+		at.hits += 1000;
+		budget_looked(&budget, 0.1, &at);
+	}
+	assert_in_range(looks, 5, 20);
+	assert_true(budget.spent_ns <= 0.02 * 3e9);
+	budget.open = true;
+	assert_false(budget_may_look(&budget, 0));
+}
+
 static double uniform(void)
 {
 	return (double)rand() / RAND_MAX;
@@ -305,6 +349,8 @@ int main(void)
 		cmocka_unit_test(burst_closes_the_window),
 		cmocka_unit_test(most_of_a_limit_is_used),
 		cmocka_unit_test(senseless_configurations),
+		cmocka_unit_test(an_allowance_is_what_the_budget_has),
+		cmocka_unit_test(looks_are_paid_for),
 		cmocka_unit_test(interval_holds),
 		cmocka_unit_test(estimate_edges),
 	};

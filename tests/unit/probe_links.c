@@ -92,7 +92,7 @@ static void a_lease_ends(void **state)
 	for (int i = 0; i < 2000 && !__atomic_load_n(&lease->ended_ns, __ATOMIC_SEQ_CST); i++)
 		usleep(1000);
 	assert_true(lease->ended_ns > since);
-	assert_int_equal(lease->ended_hits, 100);
+	assert_int_equal(lease->closing_hits, 100);
 	assert_int_equal(links_close_window(l.links), 0);
 	assert_int_equal(l.bpf->bss->enabled, 0);
 

@@ -155,7 +155,7 @@ static void a_window_ends_at_so_many_hits(void **state)
 	assert_false(ends_within(&s, 60));
 	__atomic_store_n(&s.shared->hits[SITE_INDEX_FRESH], 200, __ATOMIC_SEQ_CST);
 	assert_true(ends_within(&s, 5000));
-	assert_int_equal(s.shared->lease.ended_hits, 1000);
+	assert_int_equal(s.shared->lease.closing_hits, 1000);
 	close_window(&s);
 	stop(&s);
 }

@@ -2,7 +2,10 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <pthread.h>
 
+#include "base/clock.h"
+#include "probe/links.h"
 #include "probe/session.h"
 #include "probe_target.h"
 
@@ -75,6 +78,92 @@ static void windows_open_and_close(void **state)
 	probe_target_stop(&t);
 }
 
+struct worker {
+	struct probe_target *target;
+	pthread_t thread;
+	bool stop;
+};
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+
+	for (int i = 0; i < 1000 && !__atomic_load_n(&w->stop, __ATOMIC_SEQ_CST); i++) {
+		probe_target_work(w->target);
+		usleep(1000);
+	}
+	return NULL;
+}
+
+/* A look at sites says which are hit, and records nothing. */
+static void a_look_counts_hits(void **state)
+{
+	_cleanup_plan_ struct plan *plan = NULL;
+	_cleanup_session_ struct session *session = NULL;
+	struct session_options options = { .ring_records = 1 << 16 };
+	struct session_stats stats;
+	struct probe_target t;
+	struct worker worker = { .target = &t };
+	struct seen seen;
+
+	if (!probe_target_start(&t, NULL))
+		skip();
+	assert_int_equal(probe_target_plan(&t, &plan, NULL), 0);
+	options.pid = t.pid;
+	if (session_new(plan, &options, &session, NULL)) {
+		probe_target_stop(&t);
+		skip();
+	}
+	assert_int_equal(pthread_create(&worker.thread, NULL, work, &worker), 0);
+	assert_int_equal(session_look(session, 0, SITES_MAX, 10000000000ull, 100), 0);
+	__atomic_store_n(&worker.stop, true, __ATOMIC_SEQ_CST);
+	pthread_join(worker.thread, NULL);
+	session_stats(session, &stats);
+	assert_true(stats.hits >= 100);
+	assert_int_equal(stats.windows, 0);
+	assert_int_equal(stats.links, 0);
+	drain(session, &seen);
+	assert_int_equal(seen.allocs + seen.others, 0);
+	assert_int_equal(session_look(session, plan->sites.count, 1, 1, 1), 0);
+	probe_target_stop(&t);
+}
+
+/* Whoever is not heard of loses its window: it is told, and may have the next. */
+static void a_silent_one_loses_its_window(void **state)
+{
+	_cleanup_plan_ struct plan *plan = NULL;
+	_cleanup_session_ struct session *session = NULL;
+	struct session_options options = { .ring_records = 1 << 16 };
+	struct session_stats stats;
+	struct probe_target t;
+	uint64_t began;
+
+	if (!probe_target_start(&t, NULL))
+		skip();
+	assert_int_equal(probe_target_plan(&t, &plan, NULL), 0);
+	options.pid = t.pid;
+	if (session_new(plan, &options, &session, NULL)) {
+		probe_target_stop(&t);
+		skip();
+	}
+	assert_false(session_has_ended(session));
+	began = clock_monotonic();
+	assert_int_equal(session_attach(session, NULL), 0);
+	assert_int_equal(session_look(session, 0, 1, 1, 1), -EBUSY);
+	for (int i = 0; i < 10000 && !session_has_ended(session); i++)
+		usleep(1000);
+	assert_true(session_has_ended(session));
+	assert_true(session_is_attached(session));
+	assert_true(session_detach(session) >= began + LINKS_PATIENCE_NS);
+	session_count_gap(session);
+	session_stats(session, &stats);
+	assert_int_equal(stats.lost, 1);
+	assert_int_equal(stats.links, 0);
+	assert_int_equal(session_attach(session, NULL), 0);
+	session_detach(session);
+	probe_target_stop(&t);
+}
+
 /* A ring that nobody empties loses records, and says how many. */
 static void loss_is_counted(void **state)
 {
@@ -116,6 +205,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(windows_open_and_close),
+		cmocka_unit_test(a_look_counts_hits),
+		cmocka_unit_test(a_silent_one_loses_its_window),
 		cmocka_unit_test(loss_is_counted),
 		cmocka_unit_test(counters_have_names),
 	};

@@ -103,11 +103,23 @@ void spending_turned(struct spending *s, const struct session_stats *stats, bool
 		budget_turned(&s->budget, is_open, &reading);
 }
 
-void spending_ended(struct spending *s, const struct session_stats *stats, uint64_t end_ns)
+bool spending_may_look(const struct spending *s, double share)
 {
-	struct budget_reading reading = { .now_ns = end_ns,
+	return budget_may_look(&s->budget, share);
+}
+
+void spending_looked(struct spending *s, const struct session_stats *stats, double share)
+{
+	struct budget_reading reading = spending_read(s, stats);
+
+	budget_looked(&s->budget, share, &reading);
+}
+
+void spending_ended(struct spending *s, const struct session_stats *stats)
+{
+	struct budget_reading reading = { .now_ns = stats->closing_ns,
 					  .ran_ns = spending_ran(s),
-					  .hits = stats->ended_hits };
+					  .hits = stats->closing_hits };
 
 	if (s->has_budget)
 		budget_ended(&s->budget, &reading);

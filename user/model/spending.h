@@ -41,8 +41,12 @@ enum budget_action spending_step(struct spending *spending, const struct session
 				 bool is_open, uint64_t *ret_next_ns);
 void spending_turned(struct spending *spending, const struct session_stats *stats, bool is_open);
 
-/* The open window ended at @end_ns, with stats->ended_hits. Before spending_turned(). */
-void spending_ended(struct spending *spending, const struct session_stats *stats, uint64_t end_ns);
+/* As budget_may_look() and budget_looked(). */
+bool spending_may_look(const struct spending *spending, double share);
+void spending_looked(struct spending *spending, const struct session_stats *stats, double share);
+
+/* Somebody began to close the open window: stats->closing_ns. Before spending_turned(). */
+void spending_ended(struct spending *spending, const struct session_stats *stats);
 
 /* For session_allow(), after spending_step(): hits at which a window has to end, and what a hit
  * where pools are opened counts. */

@@ -11,6 +11,11 @@
 #define BATCH_RECORDS 20000
 /* A window that stays open is cut into samples of this length. */
 #define SAMPLE_NS (500 * NSEC_PER_MSEC)
+/* Before the first window: so many sites at a time, for so long or so many hits. */
+#define LOOK_SITES 32
+#define LOOK_LAST_NS (8 * NSEC_PER_MSEC)
+#define LOOK_HITS 500
+#define LOOK_AGAIN_NS (10 * NSEC_PER_MSEC)
 #define LOCK_WAIT_NS (100 * NSEC_PER_MSEC)
 
 static int tracer_load(struct tracer *t, struct error *err)
@@ -177,13 +182,13 @@ static void tracer_turned(struct tracer *t, bool is_open)
 	spending_turned(&t->spending, &stats, is_open);
 }
 
-/* Until then it was open, whoever closed it. */
-static void tracer_note_end(struct tracer *t, uint64_t end_ns)
+/* Until then it was open, whoever closed it; from then on it was on its way out. */
+static void tracer_note_end(struct tracer *t)
 {
 	struct session_stats stats;
 
 	session_stats(t->session, &stats);
-	spending_ended(&t->spending, &stats, end_ns);
+	spending_ended(&t->spending, &stats);
 }
 
 /* Nothing is recorded from the first moment of the detaching on; its end is late enough for all
@@ -192,7 +197,7 @@ static void tracer_close_window(struct tracer *t)
 {
 	uint64_t end = session_detach(t->session);
 
-	tracer_note_end(t, end);
+	tracer_note_end(t);
 	tracer_drain(t);
 	tracer_resolve(t, UINT64_MAX);
 	tracer_cut_window(t, end);
@@ -246,6 +251,25 @@ static void tracer_mind_end(struct tracer *t)
 		tracer_close_window(t);
 }
 
+/* The first window shall know which sites are hit most. False: it does, or there is nothing left to
+ * look for it now. What fails here fails in the window too, and is said then. */
+static bool tracer_look(struct tracer *t)
+{
+	size_t all = t->plan->sites.count, count = MIN(all - t->looked_at, (size_t)LOOK_SITES);
+	double share = (double)count / (double)MAX(all, (size_t)1);
+	struct session_stats stats;
+
+	if (!count || !spending_may_look(&t->spending, share))
+		return false;
+	if (session_look(t->session, t->looked_at, count, LOOK_LAST_NS, LOOK_HITS))
+		t->looked_at = all;
+	else
+		t->looked_at += count;
+	session_stats(t->session, &stats);
+	spending_looked(&t->spending, &stats, share);
+	return true;
+}
+
 /* Opens and closes as the budget says. A window needs the probe of growth, or has one of its own.
  */
 static void tracer_budget(struct tracer *t)
@@ -259,6 +283,10 @@ static void tracer_budget(struct tracer *t)
 	session_stats(t->session, &stats);
 	what = spending_step(&t->spending, &stats, is_open, &t->budget_ns);
 	session_allow(t->session, spending_allowed(&t->spending), spending_fresh(&t->spending));
+	if (!is_open && t->looked_at < t->plan->sites.count) {
+		t->budget_ns = tracer_look(t) ? 0 : clock_monotonic() + LOOK_AGAIN_NS;
+		return;
+	}
 	if (!is_open)
 		t->error = session_watch_growth(t->session, t->spending.pulse.on);
 	switch (what) {
@@ -348,6 +376,9 @@ static int tracer_start_budget(struct tracer *t, struct error *err)
 	if (r < 0)
 		return error_set(err, -r, EXIT_INTERNAL, "cannot attach a probe: %s", strerror(-r));
 	session_stats(t->session, &stats);
+	/* Each comes and goes by itself: to look at them all would take most of a minute. */
+	if (stats.link == SESSION_LINK_PERF)
+		t->looked_at = t->plan->sites.count;
 	return spending_limit(&t->spending, t->options.max_overhead, t->plan->sites.count, &stats);
 }
 

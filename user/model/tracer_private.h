@@ -35,6 +35,7 @@ struct tracer {
 		window_ns;  /* window_ns: when the open one was opened, or last cut */
 	uint64_t now_ns;    /* as of the batch of records at hand */
 	uint64_t budget_ns; /* when the budget wants to be asked again */
+	size_t looked_at;   /* budget mode: sites of which it is known how much they are hit */
 	struct pace pace;
 	uint64_t unknown_frees, consumed;
 	struct forked forked;

@@ -8,6 +8,7 @@
 
 #define BUCKET_SECONDS 1.0  /* a full bucket lasts for this much of the limit */
 #define WINDOW_LEAST_NS 2e6 /* a window shorter than this is not worth its turn */
+#define LOOK_NS 2e6	    /* hits at those sites, and on the way in and out */
 #define STEP_LEAST_NS 1000000ull
 #define STEP_MOST_NS 50000000ull
 #define LOAD_UNKNOWN 0.5 /* at most; what runs little allocates little */
@@ -193,6 +194,17 @@ enum budget_action budget_step(struct budget *budget, const struct budget_readin
 	}
 	*next_ns = b->share > 0 ? clamp_step((enough - room) / b->share) : STEP_MOST_NS;
 	return BUDGET_WAIT;
+}
+
+bool budget_may_look(const struct budget *b, double share)
+{
+	return !b->open && budget_room(b) > 2 * budget_turn_cost(b) * share + LOOK_NS;
+}
+
+void budget_looked(struct budget *budget, double share, const struct budget_reading *reading)
+{
+	budget_account(budget, reading);
+	budget_spend(budget, 2 * budget_turn_cost(budget) * share);
 }
 
 /* The next way out may be a longer one: it is forgotten slower than it is learnt. */

@@ -73,6 +73,11 @@ void budget_ended(struct budget *budget, const struct budget_reading *reading);
  * the last step. */
 uint64_t budget_allowed(const struct budget *budget);
 
+/* Between windows: is there enough for a look at @share (0..1) of a window's sites? It costs as
+ * much of an opening and a closing; budget_looked() says that it was taken. */
+bool budget_may_look(const struct budget *budget, double share);
+void budget_looked(struct budget *budget, double share, const struct budget_reading *reading);
+
 /* The window is open, or closed, from now on. */
 void budget_turned(struct budget *budget, bool open, const struct budget_reading *reading);
 

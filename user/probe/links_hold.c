@@ -129,10 +129,11 @@ static void hold_close_window(struct hold *h)
 	if (!h->is_open)
 		return;
 	h->is_open = false;
+	store(&s->lease.closing_hits, hold_hits(h));
+	store(&s->lease.closing_ns, clock_monotonic());
 	for (size_t i = 0; i < h->queued; i++)
 		if (h->queue[i]->group == LINKS_WAY)
 			(void)hold_attach(h, h->queue[i]);
-	store(&s->lease.ended_hits, hold_hits(h));
 	hold_note(h, &s->ended, false);
 	store(&s->lease.ended_ns, s->ended.ns);
 	links_make_undone(&h->groups[LINKS_HOT]);

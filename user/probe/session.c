@@ -314,6 +314,37 @@ static void look_for_growth(struct session *session)
 		session->has_growth = false;
 }
 
+static int look(struct session *session, size_t first, size_t count, uint64_t last_ns,
+		uint64_t most)
+{
+	_cleanup_free_ struct batch *batch = calloc(1, sizeof(*batch));
+	struct links_batch links;
+
+	if (!batch)
+		return -ENOMEM;
+	for (size_t i = first; i < first + count; i++)
+		batch_add_site(batch, session, i);
+	links = batch_of(session, batch, LINKS_ON_SITE, NULL, false);
+	session_extend(session);
+	return links_sample(session->links, &links, last_ns, most);
+}
+
+int session_look(struct session *session, size_t first, size_t count, uint64_t last_ns,
+		 uint64_t most)
+{
+	int r;
+
+	if (session->attached)
+		return -EBUSY;
+	if (first >= session->plan->sites.count)
+		return 0;
+	count = MIN(count, session->plan->sites.count - first);
+	r = look(session, first, count, last_ns, most);
+	if (r == -EINVAL && !find_refused(session, first, count))
+		r = look(session, first, count, last_ns, most);
+	return r;
+}
+
 static int open_window(struct session *session)
 {
 	int r = 0;

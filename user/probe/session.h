@@ -46,7 +46,7 @@ struct session_stats {
 	size_t left_out;		   /* sites that the kernel refused, without another */
 	uint64_t attach_ns, detach_ns;	   /* the last one */
 	uint64_t windows;
-	uint64_t ended_hits; /* hits when the last window ended */
+	uint64_t closing_ns, closing_hits; /* when the last window was begun to be closed */
 	size_t links;
 	enum session_link link;
 };
@@ -88,6 +88,14 @@ int session_sample(struct session *session, size_t index, uint64_t last_ns, uint
 bool session_has_ended(struct session *session);
 void session_count_gap(struct session *session);
 void session_extend(struct session *session); /* any thread may */
+
+/*
+ * Between windows: probes at @count sites of the plan from @first on, for @last_ns or @most hits.
+ * Nothing is recorded, but session_site_hits() says afterwards which of them are hit. A first
+ * window with hundreds of sites of which nobody knows that would be dear on its way in and out.
+ */
+int session_look(struct session *session, size_t first, size_t count, uint64_t last_ns,
+		 uint64_t most);
 
 /*
  * The window at hand, or else the next, ends when there are @hits in all, each where pools are

@@ -37,7 +37,9 @@ void session_stats(const struct session *session, struct session_stats *ret)
 				       .link = session->options.link };
 
 	stats.links = links_held(session->links);
-	stats.ended_hits = __atomic_load_n(&session_lease(session)->ended_hits, __ATOMIC_RELAXED);
+	stats.closing_ns = __atomic_load_n(&session_lease(session)->closing_ns, __ATOMIC_RELAXED);
+	stats.closing_hits =
+		__atomic_load_n(&session_lease(session)->closing_hits, __ATOMIC_RELAXED);
 	for (uint32_t i = 0; i < EVENTS_COUNT_MAX; i++) {
 		stats.counts[i] = __atomic_load_n(&session->bpf->bss->counts[i], __ATOMIC_RELAXED);
 		if (is_loss(i))
