@@ -203,8 +203,7 @@ static void recent_book(struct recent *recent, const struct walk *walk)
 	struct tally *tally = &recent->type->tally;
 
 	if (recent->shape == TYPE_SHAPE_FIXED)
-		recent->sizeof_bytes = recent->objects * MIN(recent->type->size.base,
-							     (int64_t)walk->pool->block_size);
+		recent->sizeof_bytes = recent->objects * recent->type->size.base;
 	tally->objects += recent->objects;
 	tally->parts[TALLY_OBJECT] += recent->objects * walk->pool->block_size;
 	tally->sizeof_bytes += recent->sizeof_bytes;
