@@ -83,12 +83,13 @@ pid_t links_trace_owner(const char *line, char *ret_name, size_t cap)
 	return pid;
 }
 
-/* What is in use the kernel does not let go. */
-static void sweep(void)
+/* How many went; what is in use the kernel does not let go. */
+static size_t sweep_once(void)
 {
 	int fd = open_in("uprobe_events", O_RDONLY);
 	_cleanup_fclose_ FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 	char line[PATH_MAX + 256], name[128], text[160];
+	size_t gone = 0;
 
 	while (f && fgets(line, sizeof(line), f)) {
 		pid_t owner = links_trace_owner(line, name, sizeof(name));
@@ -96,8 +97,16 @@ static void sweep(void)
 		if (!owner || !kill(owner, 0) || errno != ESRCH)
 			continue;
 		snprintf(text, sizeof(text), "-:%s\n", name);
-		(void)command(text);
+		gone += !command(text);
 	}
+	return gone;
+}
+
+/* Where we are in the file is counted in lines, of which there are fewer then: some are skipped. */
+static void sweep(void)
+{
+	while (sweep_once())
+		;
 }
 
 static unsigned int next_number(void)
