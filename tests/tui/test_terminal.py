@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -223,10 +224,12 @@ def test_paused_view_stays_and_collects(pymemtop, can_attach, release):
         terminal.wait(" 2,000 ")
 
 
-def test_picker(pymemtop, can_attach, steady):
-    with Terminal([pymemtop.path], width=100) as terminal:
+def test_picker(pymemtop, can_attach, release, tmp_path):
+    # A name of its own: other tests run the same program at the same time.
+    program = shutil.copy(HERE / "steady.py", tmp_path / f"picked-{os.getpid()}.py")
+    with Target(release, program), Terminal([pymemtop.path], width=100) as terminal:
         terminal.wait("Which Python?")
-        terminal.type("steady.py")
+        terminal.type(f"picked-{os.getpid()}")
         terminal.wait("1 of ")
         terminal.press("Enter")
         terminal.wait("__main__.Big")
