@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""`pymemtop record` in the background, its pictures as they come."""
+
+import datetime
+import json
+import signal
+import subprocess
+import time
+
+from daemons import wait_for
+
+
+def taken(picture):
+    """When, in seconds since the epoch."""
+    return datetime.datetime.fromisoformat(picture["taken_at"].replace("Z", "+00:00")).timestamp()
+
+
+class Recording:
+    def __init__(self, pymemtop, path, *arguments):
+        self.path = path
+        self.process = subprocess.Popen(
+            [pymemtop.path, "record", "-o", path, *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def pictures(self):
+        text = self.path.read_text() if self.path.exists() else ""
+        return [json.loads(line) for line in text.splitlines(True) if line.endswith("\n")]
+
+    def wait(self, condition, what, timeout=60):
+        """The first list of pictures that this is true of."""
+
+        def look():
+            pictures = self.pictures()
+            assert self.process.poll() is None, self.process.stderr.read()
+            return pictures if condition(pictures) else None
+
+        return wait_for(look, timeout=timeout, what=what)
+
+    def fresh(self, count=1):
+        """All pictures, when so many have been begun since the call."""
+        now = time.time()
+        return self.wait(lambda found: sum(taken(p) > now for p in found[-count:]) == count, "new pictures")
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(30)
+        self.process.stderr.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.stop()
