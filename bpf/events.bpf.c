@@ -289,9 +289,10 @@ static __always_inline int at_large(struct pt_regs *ctx, struct site_cookie c, _
 	return 0;
 }
 
+/* No reference is left, or one: realloc has copied the object, and frees what it was. */
 static __always_inline __u8 dead_flag(__u64 refcount, __u8 flag)
 {
-	return ((__u32)refcount | ((__u32)(refcount >> 32) & refcount_mask_high)) ? 0 : flag;
+	return (__u32)refcount > 1 || ((__u32)(refcount >> 32) & refcount_mask_high) ? 0 : flag;
 }
 
 /* The smallest block has 16 bytes, and only the last of an arena has nothing mapped behind it. */
@@ -361,7 +362,7 @@ static __always_inline __u8 what_died(struct event *e, const __u64 *words, struc
 /* The owner's count is the upper half of a word; the others' lies above two flags of the next. */
 static __always_inline __u8 dead_flag_split(const __u64 *local, __u8 flag)
 {
-	return local[0] >> 32 || local[1] >> 2 ? 0 : flag;
+	return local[0] >> 32 > 1 || local[1] >> 2 ? 0 : flag;
 }
 
 static __always_inline __u8 what_died_split(struct event *e, const __u64 *words)

@@ -27,7 +27,7 @@ enum event_kind {
 };
 
 /* Flags of EVENT_FREE: the reference count of an object behind 0, 16 or 32 bytes of pre-header is
- * 0, and its type is the first, second or third word. */
+ * 0, or 1 where realloc has moved it, and its type is the first, second or third word. */
 #define EVENT_FREE_DEAD_0 (1u << 0)
 #define EVENT_FREE_DEAD_16 (1u << 1)
 #define EVENT_FREE_DEAD_32 (1u << 2)
