@@ -101,7 +101,7 @@ static int hold_attach(struct hold *h, const struct links_request *request)
 	if (request->group >= LINKS_GROUPS || request->program >= LINKS_PROGRAMS)
 		return -EINVAL;
 	h->pid = request->pid;
-	if (h->is_trace && request->group != LINKS_PASSING)
+	if (h->is_trace && (request->group != LINKS_PASSING || request->op == LINKS_OP_SAMPLE))
 		return links_trace_make(&h->trace, &h->groups[request->group], request,
 					h->fds[LINKS_FD_PROGRAMS + request->program]);
 	return links_make(&h->groups[request->group], request,
