@@ -79,6 +79,7 @@ static void it_is_hard_to_disturb(void **state)
 	kill(pid, SIGSTOP);
 	assert_int_equal(waitpid(pid, NULL, WUNTRACED), pid);
 	links_process_wake();
+	kill(pid, SIGSTOP);
 	links_process_stop();
 	assert_int_equal(child(), 0);
 }

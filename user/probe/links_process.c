@@ -159,6 +159,7 @@ void links_process_stop(void)
 	pthread_mutex_lock(&process.lock);
 	cleanup_close(&process.control);
 	for (int i = 0; process.pid && i < STOP_TRIES; i++) {
+		kill(process.pid, SIGCONT);
 		if (waitpid(process.pid, NULL, WNOHANG))
 			process.pid = 0;
 		else
