@@ -7,7 +7,8 @@
 
 #define TICKS_LEAST 50ull /* in a window: else another site will be a better clock */
 #define PART 40ull	  /* of the hits of a window: at least */
-#define CLOCK_SHARE 0.1	  /* of what the limit gives for a second: for one look at the clock */
+#define TRIES 3
+#define CLOCK_SHARE 0.1 /* of what the limit gives for a second: for one look at the clock */
 #define LAST_LEAST_NS 1e6
 #define LAST_MOST_NS 5e6
 #define HIT_LEAST_NS 400 /* a look ends early where hits come faster than that */
@@ -79,6 +80,14 @@ bool metronome_choose(struct metronome *m, const struct plan *plan,
 	return true;
 }
 
+/* One that lost its CPU for a while, or had none, says nothing: how long that was the kernel tells
+ * later. */
+static bool metronome_heard(const struct events_moment *begun, const struct events_moment *ended)
+{
+	return begun->is_running && ended->is_running && begun->slices == ended->slices &&
+	       begun->waited_ns == ended->waited_ns;
+}
+
 int metronome_listen(struct metronome *m, struct spending *s, struct session *session,
 		     const struct plan *plan, struct flows *flows)
 {
@@ -86,7 +95,7 @@ int metronome_listen(struct metronome *m, struct spending *s, struct session *se
 	double last =
 		MIN(MAX(CLOCK_SHARE * s->budget.config.limit * 1e9, LAST_LEAST_NS), LAST_MOST_NS);
 	struct progress_span from, to, span;
-	int r;
+	int r = 0;
 
 	if (!flows_want_clock(flows))
 		return 0;
@@ -94,14 +103,14 @@ int metronome_listen(struct metronome *m, struct spending *s, struct session *se
 		flows_clock_restart(flows);
 	if (!m->has_site)
 		return 0;
-	r = session_sample(session, m->site, (uint64_t)last, (uint64_t)(last / HIT_LEAST_NS));
-	if (r < 0)
+	for (int tries = 0; !r && tries < TRIES; tries++) {
+		r = session_sample(session, m->site, (uint64_t)last,
+				   (uint64_t)(last / HIT_LEAST_NS));
+		if (!r && metronome_heard(begun, ended))
+			break;
+	}
+	if (r < 0 || !metronome_heard(begun, ended))
 		return r;
-	/* One that lost its CPU for a while, or had none, says nothing: how long that was the
-	 * kernel tells later. */
-	if (!begun->is_running || !ended->is_running || begun->slices != ended->slices ||
-	    begun->waited_ns != ended->waited_ns)
-		return 0;
 	from = metronome_read(m, s, begun);
 	to = metronome_read(m, s, ended);
 	span = progress_minus(&to, &from);
