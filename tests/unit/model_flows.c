@@ -141,6 +141,42 @@ static void old_samples_and_restarts_are_forgotten(void **state)
 	assert_int_equal(flows_total(flows, 1, FLOWS_ALLOC_OBJECTS), 0);
 }
 
+/* The rate has become ten times as high: what was before the mark is not counted. */
+static void rates_are_of_the_time_since_the_mark(void **state)
+{
+	cleanup(flows_freep) struct flows *flows = NULL;
+	struct flows_rates rates, missed;
+
+	assert_int_equal(flows_new(&flows), 0);
+	for (int i = 0; i < 20; i++) {
+		add(flows, 95 + i % 10, 16);
+		cut(flows, 0.1, false);
+	}
+	flows_mark(flows);
+	for (int i = 0; i < 4; i++) {
+		add(flows, 950 + 30 * i, 16);
+		cut(flows, 0.1, false);
+	}
+	assert_true(flows_rates(flows, TYPE, 0.1, &rates));
+	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 9950, 1);
+	assert_float_equal(rates.per_second[FLOWS_ALLOC_BYTES], 16 * 9950, 16);
+	assert_true(rates.error > 0 && rates.error < 0.2);
+	flows_mark(flows); /* none since: rates are the last that are known, and may have changed */
+	flows_idle(flows, 1);
+	assert_true(flows_rates(flows, TYPE, 0.1, &rates));
+	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 9950, 1);
+	assert_true(isnan(rates.error));
+	add(flows, 995, 16);
+	cut(flows, 0.1, false);
+	assert_true(flows_rates(flows, TYPE, 0.1, &rates));
+	flows_mark(flows);
+	add(flows, 995, 16);
+	flows_missed(flows, 0.1);
+	cut(flows, 0.1, false);
+	assert_true(flows_rates(flows, TYPE, 0.1, &missed));
+	assert_true(missed.error > rates.error + 0.2);
+}
+
 /* What was lost nobody knows: the rates are a lower bound until the sample is forgotten. */
 static void lost_records_leave_no_interval(void **state)
 {
@@ -213,6 +249,7 @@ int main(void)
 		cmocka_unit_test(full_coverage_is_exact),
 		cmocka_unit_test(unseen_types_have_rate_zero),
 		cmocka_unit_test(windows_give_an_interval),
+		cmocka_unit_test(rates_are_of_the_time_since_the_mark),
 		cmocka_unit_test(lost_records_leave_no_interval),
 		cmocka_unit_test(old_samples_and_restarts_are_forgotten),
 		cmocka_unit_test(a_slowed_target_is_counted_as_if_unwatched),

@@ -70,8 +70,19 @@ static void a_limit_is_kept(void **state)
 	assert_int_equal(spending_step(&s, &stats, false, &next), BUDGET_OPEN);
 	assert_true(next > s.seen_ns);
 	spending_turned(&s, &stats, true);
+	s.budget.until_ns = s.budget.last.now_ns + 20000000;
+	assert_true(spending_is_long(&s, 20000000));
+	assert_false(spending_is_long(&s, 20000001));
 	stats.hits += 10000000; /* ten seconds' worth */
 	assert_int_equal(spending_step(&s, &stats, true, &next), BUDGET_CLOSE);
+	/* It was to end later: what was missed until then, or for so long as matters. */
+	s.budget.until_ns = 5 * NSEC_PER_SEC;
+	s.budget.cut = true;
+	assert_float_equal(spending_missed(&s, 3 * NSEC_PER_SEC, 9 * NSEC_PER_SEC), 2, 1e-9);
+	assert_float_equal(spending_missed(&s, 3 * NSEC_PER_SEC, 4 * NSEC_PER_SEC), 1, 1e-9);
+	assert_float_equal(spending_missed(&s, 6 * NSEC_PER_SEC, 9 * NSEC_PER_SEC), 0, 0);
+	s.budget.cut = false;
+	assert_float_equal(spending_missed(&s, 3 * NSEC_PER_SEC, 9 * NSEC_PER_SEC), 0, 0);
 	spending_turned(&s, &stats, false);
 	assert_int_equal(spending_step(&s, &stats, false, &next), BUDGET_WAIT);
 	assert_true(spending_overhead(&s, &stats) > 1);

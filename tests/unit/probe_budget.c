@@ -293,49 +293,154 @@ static void looks_are_paid_for(void **state)
 	assert_false(budget_may_look(&budget, 0));
 }
 
+/* Windows of a target that makes 800 hits at once every 50 ms: how many it is seen to make. */
+static double seen_of_batches(uint64_t every, double hits, uint64_t seconds)
+{
+	struct budget_config config = { .limit = 0.02,
+					.price_ns = PRICE,
+					.exit_ns = MS,
+					.turn_cost_ns = MS / 10.0,
+					.ran = 0.1 };
+	uint64_t next = 0, opened = 0, seen = 0;
+	struct budget_reading at = { 0 };
+	struct budget budget;
+	bool open = false;
+
+	assert_int_equal(budget_init(&budget, &config, &at), 0);
+	while (at.now_ns < seconds * NSEC_PER_SEC) {
+		enum budget_action action = budget_step(&budget, &at, &next);
+		uint64_t batches;
+
+		if (action != BUDGET_WAIT) {
+			open = action == BUDGET_OPEN;
+			budget_turned(&budget, open, &at);
+			continue;
+		}
+		next = MIN(next, MS);
+		batches = (at.now_ns + next) / every - at.now_ns / every;
+		at.now_ns += next;
+		at.ran_ns += (uint64_t)((double)batches * hits * 500);
+		if (!open)
+			continue;
+		at.hits += (uint64_t)((double)batches * hits);
+		seen += (uint64_t)((double)batches * hits);
+		opened += next;
+	}
+	assert_true(opened > 0);
+	return (double)seen / (double)opened * (double)every / hits;
+}
+
+/* A window that ends when the bucket is empty ends behind a batch, and holds half a batch too much.
+ */
+static void windows_do_not_end_for_what_is_in_them(void **state)
+{
+	assert_float_equal(seen_of_batches(50 * MS, 804, 2000), 1, 0.03);
+	assert_float_equal(seen_of_batches(5 * MS, 804, 2000), 1, 0.03);
+	assert_float_equal(seen_of_batches(101 * MS, 3000, 2000), 1, 0.05);
+}
+
 static double uniform(void)
 {
 	return (double)rand() / RAND_MAX;
 }
 
-/* The true rate lies in the interval in at least 95 of 100 runs; here windows of a target that
- * varies. */
+static struct budget_sample sample(double seconds, double count)
+{
+	return (struct budget_sample){ seconds, count, 50 * seconds, 0 };
+}
+
+/* Windows of a target that varies. */
+static struct budget_sample varying(double rate)
+{
+	double seconds = 0.02 + 0.03 * uniform();
+
+	return sample(seconds, floor(seconds * rate * (0.5 + uniform()) + uniform()));
+}
+
+/* The true rate lies in the interval in at least 95 of 100 runs, however few are new. */
 static void interval_holds(void **state)
 {
-	size_t inside = 0, runs = 2000;
+	static const size_t recents[] = { 1, 2, 3, 12 };
+	size_t runs = 2000;
 
 	srand(1);
-	for (size_t run_index = 0; run_index < runs; run_index++) {
-		struct budget_sample samples[12];
-		double rate, half;
+	for (size_t k = 0; k < ARRAY_SIZE(recents); k++) {
+		size_t inside = 0, given = 0;
 
-		for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
-			samples[i].seconds = 0.02 + 0.03 * uniform();
-			samples[i].count =
-				floor(samples[i].seconds * 1e5 * (0.5 + uniform()) + uniform());
+		for (size_t run_index = 0; run_index < runs; run_index++) {
+			struct budget_sample samples[12];
+			struct budget_estimate found;
+
+			for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
+				samples[i] = varying(1e5);
+			if (!budget_estimate(samples, ARRAY_SIZE(samples), recents[k], 0, &found))
+				continue;
+			given++;
+			inside += fabs(found.rate - 1e5) <= found.half;
 		}
-		assert_true(
-			budget_estimate(samples, ARRAY_SIZE(samples), 0.02, 0.003, &rate, &half));
-		inside += fabs(rate - 1e5) <= half;
+		assert_true(given >= runs * 9 / 10);
+		assert_true(inside >= given * 94 / 100); /* 95 minus the noise of 2000 runs */
 	}
-	assert_true(inside >= runs * 94 / 100); /* 95 minus the noise of 2000 runs */
+}
+
+/* The rate changes: those before do not count, or are allowed for. */
+static void interval_holds_behind_a_change(void **state)
+{
+	static const double factors[] = { 0.1, 0.5, 0.8, 1.2, 2, 10 };
+	size_t runs = 500;
+
+	srand(2);
+	for (size_t k = 0; k < ARRAY_SIZE(factors); k++) {
+		for (size_t recent = 3; recent <= 12; recent += 3) {
+			size_t inside = 0;
+
+			for (size_t run_index = 0; run_index < runs; run_index++) {
+				struct budget_sample samples[40];
+				struct budget_estimate found;
+
+				for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
+					samples[i] = varying(i + recent < ARRAY_SIZE(samples)
+								     ? 1e5 * factors[k]
+								     : 1e5);
+				assert_true(budget_estimate(samples, ARRAY_SIZE(samples), recent, 0,
+							    &found));
+				inside += fabs(found.rate - 1e5) <= found.half;
+			}
+			if (inside < runs * 85 / 100)
+				fail_msg("%g times, %zu new: %zu of %zu", factors[k], recent,
+					 inside, runs);
+		}
+	}
 }
 
 static void estimate_edges(void **state)
 {
-	struct budget_sample samples[] = { { 1.0, 100 }, { 1.0, 100 } };
-	double rate = 0, half = 0;
+	struct budget_sample samples[] = { sample(1, 100), sample(1, 100), sample(1, 100) };
+	struct budget_estimate found;
 
-	assert_false(budget_estimate(samples, 0, 0.5, 0.003, &rate, &half));
-	assert_false(budget_estimate(samples, 1, 0.5, 0.003, &rate, &half));
-	assert_true(budget_estimate(samples, 1, 1.0, 0.003, &rate, &half));
-	assert_true(rate == 100 && half == 0);
-	assert_true(budget_estimate(samples, 2, 0.5, 0.003, &rate, &half));
-	assert_true(rate == 100 && half > 0); /* counting alone is uncertain */
-	for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
-		samples[i] = (struct budget_sample){ 0.03, 3e6 };
-	assert_true(budget_estimate(samples, 2, 0.01, 0.003, &rate, &half));
-	assert_true(half > 0.09 * rate); /* so short a window is shifted by its own opening */
+	assert_false(budget_estimate(samples, 0, 0, 0, &found));
+	assert_false(budget_estimate(samples, 1, 1, 0, &found));
+	assert_false(budget_estimate(samples, 3, 0, 0, &found)); /* who knows what it did since */
+	assert_int_equal(found.first, 0);
+	for (size_t i = 0; i < 3; i++)
+		samples[i].wall = 1; /* all was seen */
+	assert_true(budget_estimate(samples, 2, 1, 0, &found));
+	assert_true(found.rate == 100 && found.half == 0 && found.first == 1);
+	assert_true(budget_estimate(samples, 3, 2, 1, &found)); /* not the last second */
+	assert_true(found.rate == 100 && found.half > 0);	/* counting alone is uncertain */
+	samples[0] = samples[1] = samples[2] = sample(0.03, 3e6);
+	assert_false(budget_estimate(samples, 2, 2, 0, &found));
+	assert_true(budget_estimate(samples, 3, 2, 0, &found));
+	assert_true(found.half < 0.01 * found.rate);
+	for (size_t i = 0; i < 3; i++)
+		samples[i].missed = 0.003;
+	assert_true(budget_estimate(samples, 3, 2, 0, &found));
+	assert_true(found.half > 0.09 * found.rate);
+	assert_false(budget_mean(samples, 1, 0.5, &found));
+	assert_true(budget_mean(samples, 3, 0.5, &found));
+	assert_float_equal(found.rate, 1e8, 1);
+	assert_true(found.half > 0.09 * found.rate);
+	assert_true(budget_mean(samples, 1, 1, &found) && found.half == 0);
 }
 
 int main(void)
@@ -351,7 +456,9 @@ int main(void)
 		cmocka_unit_test(senseless_configurations),
 		cmocka_unit_test(an_allowance_is_what_the_budget_has),
 		cmocka_unit_test(looks_are_paid_for),
+		cmocka_unit_test(windows_do_not_end_for_what_is_in_them),
 		cmocka_unit_test(interval_holds),
+		cmocka_unit_test(interval_holds_behind_a_change),
 		cmocka_unit_test(estimate_edges),
 	};
 

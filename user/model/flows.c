@@ -31,7 +31,10 @@ struct flows {
 	struct progress_span spans[FLOWS_SAMPLES];
 	struct progress_span all[FLOWS_SAMPLES + 1]; /* readings when each of them ended, and when
 							the one before the oldest did */
-	bool lost[FLOWS_SAMPLES];
+	bool lost[FLOWS_SAMPLES], settled[FLOWS_SAMPLES];
+	double missed[FLOWS_SAMPLES];
+	uint64_t mark;
+	double idle;
 	struct progress_span clocks[FLOWS_CLOCKS];
 	size_t clocks_count;	  /* ever: the newest are kept */
 	struct progress progress; /* of the samples kept, the oldest first */
@@ -106,6 +109,14 @@ static struct progress_span *flows_all(struct flows *flows, uint64_t number)
 	return &flows->all[number % ARRAY_SIZE(flows->all)];
 }
 
+/* Wall time from the end of the sample before to that of @number. */
+static double flows_wall(const struct flows *flows, uint64_t number)
+{
+	size_t room = ARRAY_SIZE(flows->all);
+
+	return flows->all[number % room].wall - flows->all[(number - 1) % room].wall;
+}
+
 static void flows_look(struct flows *flows)
 {
 	struct progress_span spans[FLOWS_SAMPLES];
@@ -138,12 +149,35 @@ void flows_cut(struct flows *flows, const struct progress_span *span,
 	flows->number++;
 	if (flows->number - flows->first > FLOWS_SAMPLES)
 		flows->first = flows->number - FLOWS_SAMPLES;
+	flows->missed[flows->number % FLOWS_SAMPLES] = 0;
+	flows->settled[flows->number % FLOWS_SAMPLES] = false;
+	flows->idle = 0;
 	flows_look(flows);
 }
 
 bool flows_want_clock(const struct flows *flows)
 {
 	return !flows->is_known || flows->progress.error > WANT_CLOCK;
+}
+
+void flows_missed(struct flows *flows, double seconds)
+{
+	flows->missed[flows->number % FLOWS_SAMPLES] += seconds;
+}
+
+void flows_settled(struct flows *flows)
+{
+	flows->settled[flows->number % FLOWS_SAMPLES] = true;
+}
+
+void flows_mark(struct flows *flows)
+{
+	flows->mark = flows->number;
+}
+
+void flows_idle(struct flows *flows, double seconds)
+{
+	flows->idle = seconds;
 }
 
 void flows_clock(struct flows *flows, const struct progress_span *span)
@@ -179,17 +213,23 @@ static size_t flows_gather(const struct flows *flows, const struct flows_row *ro
 
 	for (uint64_t n = flows->first; n < flows->number && count < FLOWS_SAMPLES; n++) {
 		const struct flows_sample *s = row ? &row->samples[n % FLOWS_SAMPLES] : NULL;
-		double value = s && s->number == n ? (double)s->counts[which] : 0;
+		size_t i = n % FLOWS_SAMPLES;
 
-		ret[count] = (struct budget_sample){ flows->progress.seconds[count], value };
+		ret[count] = (struct budget_sample){
+			.seconds = flows->progress.seconds[count],
+			.count = s && s->number == n ? (double)s->counts[which] : 0,
+			.wall = flows_wall(flows, n),
+			.missed =
+				flows->missed[i] + (flows->settled[i] ? 0 : flows->progress.delay),
+		};
 		count++;
 	}
 	return count;
 }
 
-static bool flows_are_lossy(const struct flows *flows)
+static bool flows_are_lossy(const struct flows *flows, size_t first)
 {
-	for (uint64_t n = flows->first; n < flows->number; n++)
+	for (uint64_t n = flows->first + first; n < flows->number; n++)
 		if (flows->lost[n % FLOWS_SAMPLES])
 			return true;
 	return false;
@@ -210,32 +250,40 @@ static bool flows_exact(const struct flows *flows, const struct flows_row *row,
 	return true;
 }
 
+/* Over the samples from @first on, of @samples. */
+static bool flows_mean(const struct budget_sample *samples, size_t first, size_t count, double *ret)
+{
+	double seconds = 0, sum = 0;
+
+	for (size_t i = first; i < count; i++) {
+		seconds += samples[i].seconds;
+		sum += samples[i].count;
+	}
+	*ret = seconds > 0 ? sum / seconds : 0;
+	return seconds > 0;
+}
+
 bool flows_rates(const struct flows *flows, uint64_t type, double coverage, struct flows_rates *ret)
 {
+	uint64_t mark = MIN(MAX(flows->mark, flows->first), flows->number);
 	const struct flows_row *row = flows_row(flows, type);
 	struct budget_sample samples[FLOWS_SAMPLES];
 	struct flows_rates rates = { .error = NAN };
+	struct budget_estimate found;
+	size_t count;
 
 	if (coverage >= 1)
 		return flows_exact(flows, row, ret);
 	if (!flows->is_known)
 		return false;
+	count = flows_gather(flows, row, FLOWS_ALLOC_OBJECTS, samples);
+	if (budget_estimate(samples, count, (size_t)(flows->number - mark), flows->idle, &found) &&
+	    found.rate > 0 && !flows_are_lossy(flows, found.first))
+		rates.error = found.half / found.rate + flows->progress.error;
 	for (int i = 0; i < FLOWS_COUNTS; i++) {
-		size_t count = flows_gather(flows, row, (enum flows_count)i, samples);
-		double seconds = 0, sum = 0, rate, half;
-
-		for (size_t k = 0; k < count; k++) {
-			seconds += samples[k].seconds;
-			sum += samples[k].count;
-		}
-		if (seconds <= 0)
+		flows_gather(flows, row, (enum flows_count)i, samples);
+		if (!flows_mean(samples, found.first, count, &rates.per_second[i]))
 			return false;
-		rates.per_second[i] = sum / seconds;
-		if (i == FLOWS_ALLOC_OBJECTS && !flows_are_lossy(flows) &&
-		    budget_estimate(samples, count, coverage, flows->progress.delay, &rate,
-				    &half) &&
-		    rate > 0)
-			rates.error = half / rate + flows->progress.error;
 	}
 	*ret = rates;
 	return true;

@@ -54,6 +54,16 @@ void flows_cut(struct flows *flows, const struct progress_span *span,
 /* Would a clock make the rates more certain? */
 bool flows_want_clock(const struct flows *flows);
 
+/* Of the sample at hand: so many seconds belong to it that were not seen. */
+void flows_missed(struct flows *flows, double seconds);
+/* It does not begin with what the opening of a window held up. */
+void flows_settled(struct flows *flows);
+
+/* Samples from here on are those that the next rates are to be of. */
+void flows_mark(struct flows *flows);
+/* So many seconds have passed since the last cut. */
+void flows_idle(struct flows *flows, double seconds);
+
 /* The clock's site alone was probed for @span. */
 void flows_clock(struct flows *flows, const struct progress_span *span);
 
@@ -66,9 +76,9 @@ void flows_restart(struct flows *flows);
 
 /*
  * Rates of @type. @coverage: share of the time that the samples cover. 1, all of it: rates over all
- * the time since the restart; less: over the samples that are kept, as an unwatched target would
- * have them (probe/progress.h). False where nothing was traced, or it cannot be told. A type that
- * was never seen has rates of 0.
+ * the time since the restart; less: estimated for the time since the mark (budget_estimate()), as
+ * an unwatched target would have them (probe/progress.h). False where nothing was traced, or it
+ * cannot be told. A type that was never seen has rates of 0.
  */
 bool flows_rates(const struct flows *flows, uint64_t type, double coverage,
 		 struct flows_rates *ret);

@@ -164,6 +164,19 @@ struct progress_span spending_span(const struct spending *s, const struct events
 	return span;
 }
 
+bool spending_is_long(const struct spending *s, uint64_t least_ns)
+{
+	return s->budget.until_ns >= s->budget.last.now_ns + least_ns;
+}
+
+double spending_missed(const struct spending *s, uint64_t end_ns, uint64_t most_ns)
+{
+	uint64_t until = MIN(s->budget.until_ns, most_ns);
+
+	return s->has_budget && s->budget.cut && until > end_ns ? (double)(until - end_ns) / 1e9
+								: 0;
+}
+
 double spending_overhead(const struct spending *s, const struct session_stats *stats)
 {
 	double earned = budget_earned((double)(clock_monotonic() - s->seen_ns),

@@ -65,5 +65,11 @@ double spending_bare(const struct spending *spending, size_t site);
 void spending_moment(const struct spending *spending, const struct session *session,
 		     struct events_moment *ret);
 
+/* Is the window that has begun meant to last for so long? */
+bool spending_is_long(const struct spending *spending, uint64_t least_ns);
+/* How many seconds before its time, or before @most_ns where it has none, the window was cut short
+ * that ended at @end_ns. After spending_ended(). */
+double spending_missed(const struct spending *spending, uint64_t end_ns, uint64_t most_ns);
+
 /* Share of the target's time since the last _look(). */
 double spending_overhead(const struct spending *spending, const struct session_stats *stats);

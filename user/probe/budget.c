@@ -17,6 +17,15 @@
 #define SPARE 0.96 /* a window takes a little longer to close than foreseen */
 #define SLOT_NS (BUDGET_SPAN_NS / (BUDGET_SLOTS - 1))
 #define IDLE_SHARE 0.25 /* what time without CPU counts for */
+#define MEMORY_NS 1e9	/* so much of open windows is what the next is foreseen by */
+#define PART 0.8	/* of the bucket is what a window is meant to take */
+#define MUCH 0.6
+#define WANTED 1.5	/* times what is enough for a window there should be when it begins */
+#define LEAST_SAMPLES 3 /* the first are of a target that was just held up */
+#define EARNING_NS 3e9
+#define ALL_SEEN 1.001	/* times the seconds that were traced passed: the clock was read twice */
+#define NEWEST 4	/* samples are used at least, however few came since the last time */
+#define UNLIKE 2.0	/* half-widths of the 95% interval */
 #define CREDIT_SLOTS 20 /* for a first window soon; they are the first to be forgotten */
 
 double budget_earned(double wall_ns, double ran_ns, int cores)
@@ -61,6 +70,9 @@ int budget_init(struct budget *budget, const struct budget_config *config,
 			    .load = MIN(LOAD_UNKNOWN, 0.02 + LOAD_PER_RAN * config->ran),
 			    .last = *reading,
 			    .start_ns = reading->now_ns,
+			    .until_ns = UINT64_MAX,
+			    .random = reading->now_ns | 1,
+			    .earning = budget_earned(1, config->ran, 1),
 			    .slot = reading->now_ns / SLOT_NS };
 
 	if (!(config->limit > 0 && config->limit <= 1) || !(config->price_ns > 0) ||
@@ -126,8 +138,10 @@ static double budget_account(struct budget *b, const struct budget_reading *read
 	b->earned_ns += earned;
 	b->tokens_ns = MIN(b->tokens_ns + earned * b->share, b->capacity_ns);
 	budget_spend(b, cost);
-	if (wall > 0)
+	if (wall > 0) {
 		b->config.ran += weight * (MIN(ran / wall, 1.0) - b->config.ran);
+		b->earning += MIN(wall / EARNING_NS, 1.0) * (earned / wall - b->earning);
+	}
 	b->last = (struct budget_reading){ MAX(reading->now_ns, last->now_ns),
 					   MAX(reading->ran_ns, last->ran_ns),
 					   MAX(reading->hits, last->hits) };
@@ -139,6 +153,106 @@ static uint64_t clamp_step(double ns)
 	return (uint64_t)MIN(MAX(ns, (double)STEP_LEAST_NS), (double)STEP_MOST_NS);
 }
 
+static void budget_see_load(struct budget *b, double cost, double wall)
+{
+	double kept = MEMORY_NS / (MEMORY_NS + wall);
+
+	b->open_ns += (uint64_t)wall;
+	b->open_cost = b->open_cost * kept + cost;
+	b->open_wall = b->open_wall * kept + wall;
+	if (wall > 0)
+		b->load = MIN(0.7 * b->load + 0.3 * cost / wall, (double)b->config.cores);
+}
+
+/* Not at the first drop: a window costs its turns, so wait for one that is worth them. */
+static double budget_enough(const struct budget *b)
+{
+	double reserve = budget_exit_cost(b);
+
+	return MIN(2 * (reserve + budget_turn_cost(b)) + WINDOW_LEAST_NS, b->capacity_ns * 0.95);
+}
+
+static double budget_chance(struct budget *b)
+{
+	b->random ^= b->random << 13; /* xorshift64, Marsaglia 2003 */
+	b->random ^= b->random >> 7;
+	b->random ^= b->random << 17;
+	return (double)(b->random >> 11) / (double)(1ull << 53);
+}
+
+static void budget_plan_end(struct budget *b)
+{
+	double load = b->open_wall > WINDOW_LEAST_NS ? b->open_cost / b->open_wall : b->load;
+	double drain = load - b->share * b->earning;
+
+	b->plan_spent = b->spent_ns;
+	b->plan_ns = b->last.now_ns;
+	b->plan_room = MAX(budget_room(b) - budget_exit_cost(b), 0.0);
+	b->until_ns = UINT64_MAX;
+	if (drain > 0 && PART * b->plan_room / drain < (double)BUDGET_SPAN_NS)
+		b->until_ns = b->plan_ns + (uint64_t)(PART * b->plan_room / drain);
+}
+
+/* Most is left: the target does less than it did, or the first window was foreseen by a guess. */
+static void budget_plan_anew(struct budget *b)
+{
+	b->open_cost = b->spent_ns - b->plan_spent;
+	b->open_wall = (double)(b->last.now_ns - b->plan_ns);
+	budget_plan_end(b);
+}
+
+static void budget_plan_next(struct budget *b)
+{
+	double enough = budget_enough(b), least = WANTED * enough;
+	double missing;
+
+	/* What comes in lumps that are large against the bucket wants a fuller one. */
+	b->wanted_ns = b->cut ? 2 * MAX(b->wanted_ns, enough) : 0.95 * b->wanted_ns;
+	b->wanted_ns = MIN(MAX(b->wanted_ns, least), b->capacity_ns);
+	missing = MAX(b->wanted_ns - budget_room(b), 0.0);
+	double wait = missing / MAX(b->share * b->earning, 1e-9);
+
+	b->next_ns = b->last.now_ns +
+		     (uint64_t)MIN(wait * (0.67 + 0.66 * budget_chance(b)), (double)BUDGET_SPAN_NS);
+}
+
+static enum budget_action budget_step_open(struct budget *b, uint64_t *next_ns)
+{
+	double left = budget_room(b) - budget_exit_cost(b);
+	uint64_t now = b->last.now_ns;
+
+	b->cut = left <= 0 && now < b->until_ns;
+	*next_ns = clamp_step(left / b->config.cores);
+	if (now >= b->until_ns && left > MUCH * b->plan_room)
+		budget_plan_anew(b);
+	if (left <= 0 || now >= b->until_ns)
+		return BUDGET_CLOSE;
+	*next_ns = MAX(MIN(*next_ns, b->until_ns - now), STEP_LEAST_NS);
+	return BUDGET_WAIT;
+}
+
+static enum budget_action budget_step_closed(struct budget *b, uint64_t *next_ns)
+{
+	double room = budget_room(b), enough = budget_enough(b);
+	uint64_t now = b->last.now_ns;
+
+	*next_ns = STEP_MOST_NS;
+	/* Its end alone could not be paid: many sites, each with a slow link of its own. */
+	if (budget_exit_cost(b) > b->capacity_ns)
+		return BUDGET_WAIT;
+	if (now < b->next_ns) {
+		*next_ns = clamp_step((double)(b->next_ns - now));
+		return BUDGET_WAIT;
+	}
+	if (room >= enough) {
+		*next_ns = STEP_LEAST_NS;
+		return BUDGET_OPEN;
+	}
+	if (b->share > 0)
+		*next_ns = clamp_step((enough - room) / b->share);
+	return BUDGET_WAIT;
+}
+
 /* What came since the last reading. */
 static void budget_see(struct budget *b, const struct budget_reading *reading)
 {
@@ -146,20 +260,17 @@ static void budget_see(struct budget *b, const struct budget_reading *reading)
 						       : 0;
 	double cost = budget_account(b, reading);
 
-	if (b->open) {
-		b->open_ns += (uint64_t)wall;
-		if (wall > 0)
-			b->load = MIN(0.7 * b->load + 0.3 * cost / wall, (double)b->config.cores);
-	} else {
-		/* What was seen last counts for less and less. */
+	if (b->open)
+		budget_see_load(b, cost, wall);
+	else /* What was seen last counts for less and less. */
 		b->load /= 1 + wall / LOAD_HALF_LIFE_NS;
-	}
 	budget_shape(b);
 }
 
 void budget_ended(struct budget *budget, const struct budget_reading *reading)
 {
 	budget_see(budget, reading);
+	budget->cut = reading->now_ns < budget->until_ns;
 }
 
 uint64_t budget_allowed(const struct budget *b)
@@ -171,29 +282,9 @@ uint64_t budget_allowed(const struct budget *b)
 enum budget_action budget_step(struct budget *budget, const struct budget_reading *reading,
 			       uint64_t *next_ns)
 {
-	struct budget *b = budget;
-	double reserve, enough, room;
-
-	budget_see(b, reading);
-	reserve = budget_exit_cost(b);
-	room = budget_room(b);
-	if (b->open) {
-		*next_ns = clamp_step((room - reserve) / b->config.cores);
-		return room <= reserve ? BUDGET_CLOSE : BUDGET_WAIT;
-	}
-	/* Its end alone could not be paid: many sites, each with a slow link of its own. */
-	if (reserve > b->capacity_ns) {
-		*next_ns = STEP_MOST_NS;
-		return BUDGET_WAIT;
-	}
-	/* Not at the first drop: a window costs its turns, so wait for one that is worth them. */
-	enough = MIN(2 * (reserve + budget_turn_cost(b)) + WINDOW_LEAST_NS, b->capacity_ns * 0.95);
-	if (room >= enough) {
-		*next_ns = STEP_LEAST_NS;
-		return BUDGET_OPEN;
-	}
-	*next_ns = b->share > 0 ? clamp_step((enough - room) / b->share) : STEP_MOST_NS;
-	return BUDGET_WAIT;
+	budget_see(budget, reading);
+	return budget->open ? budget_step_open(budget, next_ns)
+			    : budget_step_closed(budget, next_ns);
 }
 
 bool budget_may_look(const struct budget *b, double share)
@@ -225,6 +316,10 @@ void budget_turned(struct budget *budget, bool open, const struct budget_reading
 	budget_spend(budget, budget_turn_cost(budget));
 	budget->open = open;
 	budget_shape(budget);
+	if (open)
+		budget_plan_end(budget);
+	else
+		budget_plan_next(budget);
 }
 
 double budget_coverage(const struct budget *budget, uint64_t now_ns)
@@ -250,35 +345,148 @@ double budget_student(size_t freedom)
 	return 1.96 + 2.5 / (double)freedom; /* close enough */
 }
 
-bool budget_estimate(const struct budget_sample *samples, size_t count, double coverage,
-		     double delay, double *rate, double *half)
+/* Sums over a run of samples. */
+struct budget_sums {
+	size_t count;
+	double seconds, events, wall, missed;
+	double events_2, seconds_2, both; /* of squares, and of products */
+};
+
+static void budget_add(struct budget_sums *s, const struct budget_sample *sample)
 {
-	double seconds = 0, events = 0, squares = 0, spread, poisson, delayed, r;
+	s->count++;
+	s->seconds += sample->seconds;
+	s->events += sample->count;
+	s->wall += sample->wall;
+	if (sample->seconds > 0)
+		s->missed += sample->missed * sample->count / sample->seconds;
+	s->events_2 += sample->count * sample->count;
+	s->seconds_2 += sample->seconds * sample->seconds;
+	s->both += sample->count * sample->seconds;
+}
 
-	for (size_t i = 0; i < count; i++) {
-		seconds += samples[i].seconds;
-		events += samples[i].count;
+static struct budget_sums budget_sum(const struct budget_sample *samples, size_t count)
+{
+	struct budget_sums s = {};
+
+	for (size_t i = 0; i < count; i++)
+		budget_add(&s, &samples[i]);
+	return s;
+}
+
+static double budget_rate(const struct budget_sums *s)
+{
+	return s->seconds > 0 ? s->events / s->seconds : 0;
+}
+
+/* Squares of the residuals from the run's own rate. */
+static double budget_squares(const struct budget_sums *s)
+{
+	double r = budget_rate(s);
+
+	return MAX(s->events_2 - 2 * r * s->both + r * r * s->seconds_2, 0.0);
+}
+
+/* How far two runs are apart, in half-widths of what they would be apart if the rate were the same.
+ */
+static double budget_apart(const struct budget_sums *a, const struct budget_sums *b)
+{
+	double freedom = (double)(a->count + b->count) - 2;
+	double spread, poisson;
+
+	if (!(a->seconds > 0 && b->seconds > 0) || freedom < 1)
+		return 0;
+	spread = (budget_squares(a) + budget_squares(b)) / freedom *
+		 ((double)a->count / (a->seconds * a->seconds) +
+		  (double)b->count / (b->seconds * b->seconds));
+	poisson = (a->events + 1) / (a->seconds * a->seconds) +
+		  (b->events + 1) / (b->seconds * b->seconds);
+	return fabs(budget_rate(a) - budget_rate(b)) /
+	       (budget_student((size_t)freedom) * sqrt(MAX(spread, poisson)));
+}
+
+/* Where from @first on the rate changed most, @recent samples before the end or earlier; @first
+ * where it did not. */
+static size_t budget_change(const struct budget_sample *samples, size_t first, size_t count,
+			    size_t recent)
+{
+	double most = UNLIKE;
+	size_t found = first;
+
+	for (size_t at = first + 1; at + recent <= count; at++) {
+		struct budget_sums older = budget_sum(samples + first, at - first),
+				   newer = budget_sum(samples + at, count - at);
+		double apart = budget_apart(&older, &newer);
+
+		if (apart <= most)
+			continue;
+		most = apart;
+		found = at;
 	}
-	if (!(seconds > 0))
+	return found;
+}
+
+/* The first of those that are like the newest @recent. */
+static size_t budget_first(const struct budget_sample *samples, size_t count, size_t recent)
+{
+	size_t first = 0, change;
+
+	while ((change = budget_change(samples, first, count, recent)) > first)
+		first = change;
+	return first;
+}
+
+/* Of the mean of @s, by what all samples that are @like it vary. */
+static double budget_half(const struct budget_sums *s, const struct budget_sums *like)
+{
+	double freedom = (double)like->count - 1;
+	double spread = budget_student(like->count - 1) *
+			sqrt((double)s->count * budget_squares(like) / freedom);
+
+	double poisson = 1.96 * sqrt(MAX(s->events, 1.0));
+
+	return MAX(spread, poisson) / s->seconds;
+}
+
+bool budget_mean(const struct budget_sample *samples, size_t count, double coverage,
+		 struct budget_estimate *ret)
+{
+	struct budget_sums all = budget_sum(samples, count);
+
+	*ret = (struct budget_estimate){ .rate = budget_rate(&all) };
+	if (!(all.seconds > 0) || (count < 2 && coverage < 1))
 		return false;
-	r = events / seconds;
-	if (coverage >= 1.0) {
-		*rate = r;
-		*half = 0;
+	if (coverage < 1)
+		ret->half = budget_half(&all, &all) * sqrt(1 - coverage) + all.missed / all.seconds;
+	return true;
+}
+
+bool budget_estimate(const struct budget_sample *samples, size_t count, size_t recent, double idle,
+		     struct budget_estimate *ret)
+{
+	struct budget_sums newest, like;
+	double coverage, alone, pooled;
+	size_t first;
+
+	*ret = (struct budget_estimate){ .first = count - MIN(count, MAX(recent, (size_t)NEWEST)) };
+	newest = budget_sum(samples + count - recent, recent);
+	if (!(newest.seconds > 0))
+		return false;
+	first = budget_first(samples, count, recent);
+	like = budget_sum(samples + first, count - first);
+	if (newest.wall + idle > ALL_SEEN * newest.seconds)
+		recent = MAX(recent, MIN((size_t)NEWEST, like.count));
+	newest = budget_sum(samples + count - recent, recent);
+	coverage = MIN(ALL_SEEN * newest.seconds / MAX(newest.wall + idle, 1e-9), 1.0);
+	*ret = (struct budget_estimate){ .rate = budget_rate(&newest),
+					 .half = newest.missed / newest.seconds,
+					 .first = count - recent };
+	if (coverage == 1)
 		return true;
-	}
-	if (count < 2)
+	if (count < LEAST_SAMPLES || like.count < 2)
 		return false;
-	for (size_t i = 0; i < count; i++) {
-		double residual = samples[i].count - r * samples[i].seconds;
-
-		squares += residual * residual;
-	}
-	spread = budget_student(count - 1) * sqrt(squares * (double)count / (double)(count - 1)) /
-		 seconds;
-	poisson = 1.96 * sqrt(MAX(events, 1.0)) / seconds;
-	delayed = r * MIN(delay * (double)count / seconds, 1.0);
-	*rate = r;
-	*half = (MAX(spread, poisson) + delayed) * sqrt(1.0 - coverage);
+	alone = recent > 1 ? budget_half(&newest, &newest) : 0;
+	pooled = budget_half(&newest, &like);
+	ret->half += MAX(alone, pooled) * sqrt(1 - coverage);
 	return true;
 }

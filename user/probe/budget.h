@@ -6,10 +6,14 @@
  * The target earns time by running, and what it waits counts for a quarter: a share of its CPU time
  * is what may be lost, but one that hardly runs shall not go unseen. A bucket holds nanoseconds of
  * the target's time. It fills with a share of what is earned; every hit of a probe takes one price
- * out of it, and every opening or closing of a window what that alone costs. A window is open while
- * there is something in the bucket: that spaces the windows. Beside it stands what the last 10
- * seconds have earned and cost, and nothing is spent that would lift the one over the limit of the
- * other. A target that hits little keeps its window for ever; a burst closes it early.
+ * out of it, and every opening or closing of a window what that alone costs. Beside it stands what
+ * the last 10 seconds have earned and cost, and nothing is spent that would lift the one over the
+ * limit of the other. A target that hits little keeps its window for ever.
+ *
+ * When a window ends is settled when it begins, from what windows cost lately: were it to end when
+ * the bucket is empty, it would end behind a burst, and rates would be too high. For the same
+ * reason the next begins at a moment by the clock, with some chance in it, and not when the target
+ * has run enough. Only where the bucket is empty sooner a window is cut short.
  *
  * With a GIL no more than one core's time can be lost: a caller that comes back after as many
  * nanoseconds as the bucket holds has not overdrawn it. Without one it comes back that much sooner.
@@ -48,6 +52,17 @@ struct budget {
 	double tokens_ns;
 	bool open;
 	double load; /* hits x price per wall time, as last seen in a window: 0..cores */
+	double open_cost, open_wall; /* the same over more of the time that windows were open */
+	uint64_t until_ns; /* when the open window is to end; UINT64_MAX: it costs less than it
+			      earns */
+	double plan_spent,
+		plan_room; /* spent so far, and what was to be had, when that was settled */
+	uint64_t plan_ns;
+	uint64_t next_ns; /* when the next may begin */
+	double wanted_ns; /* that there should be in the bucket then */
+	double earning;	  /* lately, per wall time */
+	bool cut;	  /* the last window ended before its time */
+	uint64_t random;
 	struct budget_reading last;
 	uint64_t start_ns, open_ns; /* since the start: how long a window was open */
 	double spent_ns, earned_ns;
@@ -94,19 +109,33 @@ double budget_earned(double wall_ns, double ran_ns, int cores);
 /* Student's t, two-sided 95%, by degrees of freedom. */
 double budget_student(size_t freedom);
 
-/* What was counted in one window. */
+/* What was counted in one window, or in a piece of it. */
 struct budget_sample {
 	double seconds;
 	double count;
+	double wall;   /* seconds from the end of the one before to its own */
+	double missed; /* seconds that belong to it and were not seen, or not as they were */
+};
+
+struct budget_estimate {
+	double rate, half; /* events per second, and the half-width of its 95% interval */
+	size_t first;	   /* samples from here on were used */
 };
 
 /*
- * Events per second from @count windows that cover @coverage (0..1) of the time: *rate, and *half,
- * the half-width of its 95% interval. Windows vary as the target does, so their spread is what the
- * interval comes from (ratio estimate, Student's t), never less than what counting itself leaves
- * uncertain (Poisson); to which comes what opening the windows itself may have shifted: @delay
- * seconds of each. With full coverage *half is 0. False where there is too little to say anything
- * (nothing traced; one window that saw only a part).
+ * The rate in the newest @recent of @count samples (oldest first). Where those are fewer than four
+ * and did not see everything, older ones that show no change are added. @idle: seconds since the
+ * last one ended.
+ *
+ * Windows vary as the target does, so their spread is what the interval comes from (ratio estimate,
+ * Student's t): that of the newest, and that of all before them as long as the rate did not change,
+ * whichever is more, and never less than what counting itself leaves uncertain (Poisson). To it
+ * comes what was missed. Where everything was seen the half-width is 0. False where there is too
+ * little to say anything, as when no sample is new: ret->first is set all the same.
  */
-bool budget_estimate(const struct budget_sample *samples, size_t count, double coverage,
-		     double delay, double *rate, double *half);
+bool budget_estimate(const struct budget_sample *samples, size_t count, size_t recent, double idle,
+		     struct budget_estimate *ret);
+
+/* The same of all samples alike, which cover @coverage (0..1) of the time. */
+bool budget_mean(const struct budget_sample *samples, size_t count, double coverage,
+		 struct budget_estimate *ret);

@@ -120,15 +120,17 @@ static double way_total_error(const struct way *way, const struct progress_view 
 			      double coverage)
 {
 	struct budget_sample samples[PROGRESS_WINDOWS];
-	double rate, half;
+	struct budget_estimate mean;
 
 	for (size_t i = 0; i < view->windows_count; i++)
-		samples[i] = (struct budget_sample){ way_seconds(way, &view->windows[i]),
-						     view->windows[i].records };
-	if (!budget_estimate(samples, view->windows_count, coverage, way->delay, &rate, &half) ||
-	    !(rate > 0))
+		samples[i] = (struct budget_sample){
+			.seconds = way_seconds(way, &view->windows[i]),
+			.count = view->windows[i].records,
+			.missed = way->delay,
+		};
+	if (!budget_mean(samples, view->windows_count, coverage, &mean) || !(mean.rate > 0))
 		return way->error;
-	return half / rate + way->error;
+	return mean.half / mean.rate + way->error;
 }
 
 /*
