@@ -429,7 +429,8 @@ static void estimate_edges(void **state)
 	assert_true(budget_estimate(samples, 3, 2, 1, &found)); /* not the last second */
 	assert_true(found.rate == 100 && found.half > 0);	/* counting alone is uncertain */
 	samples[0] = samples[1] = samples[2] = sample(0.03, 3e6);
-	assert_false(budget_estimate(samples, 2, 2, 0, &found));
+	assert_false(budget_estimate(samples, 1, 1, 0, &found));
+	assert_true(budget_estimate(samples, 2, 2, 0, &found));
 	assert_true(budget_estimate(samples, 3, 2, 0, &found));
 	assert_true(found.half < 0.01 * found.rate);
 	for (size_t i = 0; i < 3; i++)

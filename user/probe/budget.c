@@ -20,8 +20,8 @@
 #define MEMORY_NS 1e9	/* so much of open windows is what the next is foreseen by */
 #define PART 0.8	/* of the bucket is what a window is meant to take */
 #define MUCH 0.6
-#define WANTED 1.5	/* times what is enough for a window there should be when it begins */
-#define LEAST_SAMPLES 3 /* the first are of a target that was just held up */
+#define WANTED 1.0	/* times what is enough for a window there should be when it begins */
+#define LEAST_SAMPLES 2 /* the first are of a target that was just held up */
 #define EARNING_NS 3e9
 #define ALL_SEEN 1.001	/* times the seconds that were traced passed: the clock was read twice */
 #define NEWEST 4	/* samples are used at least, however few came since the last time */
@@ -207,7 +207,7 @@ static void budget_plan_next(struct budget *b)
 	double missing;
 
 	/* What comes in lumps that are large against the bucket wants a fuller one. */
-	b->wanted_ns = b->cut ? 2 * MAX(b->wanted_ns, enough) : 0.95 * b->wanted_ns;
+	b->wanted_ns = b->cut ? 2 * MAX(b->wanted_ns, enough) : 0.8 * b->wanted_ns;
 	b->wanted_ns = MIN(MAX(b->wanted_ns, least), b->capacity_ns);
 	missing = MAX(b->wanted_ns - budget_room(b), 0.0);
 	double wait = missing / MAX(b->share * b->earning, 1e-9);
