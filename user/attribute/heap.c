@@ -25,7 +25,7 @@ struct taking {
 	struct worker workers[CENSUS_THREADS_MAX];
 	struct census_visitor visitors[CENSUS_THREADS_MAX];
 	size_t count;
-	uint64_t found_too_much; /* bytes that rows have and the allocator has not */
+	uint64_t given_too_much; /* bytes that rows have and the allocator has not */
 };
 
 static void taking_fini(struct taking *t)
@@ -285,28 +285,47 @@ static int add_row(struct heap *heap, struct facts_collect *facts, const struct 
 	return r;
 }
 
-/*
- * C code leaves words behind that point to blocks long free, or to another's buffer. More was found
- * than there is: whoever found most gives it back, and the books balance. That is little, for most
- * of what is found has its one owner.
- */
-static void settle_found(struct heap *heap, int64_t too_much)
+/* The row with most of it: bytes that were @found, or else all buffers. NULL: none has any. */
+static struct tally *most_buffers(struct heap *heap, bool found)
 {
-	while (too_much > 0) {
-		struct tally *most = NULL;
-		int64_t bytes;
+	struct tally *most = NULL;
+	int64_t least = 0;
 
-		for (size_t i = 0; i < heap->types_count; i++)
-			if (!most || heap->types[i].tally.found_bytes > most->found_bytes)
-				most = &heap->types[i].tally;
-		if (!most || most->found_bytes <= 0)
-			return;
-		bytes = MIN(too_much, most->found_bytes);
-		bytes = MIN(bytes, MAX(most->parts[TALLY_BUFFER], (int64_t)0));
-		most->parts[TALLY_BUFFER] -= bytes;
-		most->found_bytes = 0;
-		heap->python_bytes -= (uint64_t)bytes;
-		too_much -= bytes;
+	for (size_t i = 0; i < heap->types_count; i++) {
+		struct tally *tally = &heap->types[i].tally;
+		int64_t bytes = tally->parts[TALLY_BUFFER];
+
+		if (found)
+			bytes = MIN(bytes, tally->found_bytes);
+		if (bytes <= least)
+			continue;
+		least = bytes;
+		most = tally;
+	}
+	return most;
+}
+
+/*
+ * C code leaves words behind that point to blocks long free, or to another's buffer; and a block
+ * that goes from one owner to another while we read may be claimed by both. More was given to rows
+ * than there is: whoever found most gives it back, then whoever has most, and the books balance.
+ * That is little, for most of what is found has its one owner.
+ */
+static void settle_buffers(struct heap *heap, int64_t too_much)
+{
+	for (int pass = 0; pass < 2; pass++) {
+		struct tally *most;
+
+		while (too_much > 0 && (most = most_buffers(heap, !pass))) {
+			int64_t bytes = MIN(too_much, most->parts[TALLY_BUFFER]);
+
+			if (!pass)
+				bytes = MIN(bytes, most->found_bytes);
+			most->parts[TALLY_BUFFER] -= bytes;
+			most->found_bytes -= MIN(most->found_bytes, bytes);
+			heap->python_bytes -= (uint64_t)bytes;
+			too_much -= bytes;
+		}
 	}
 }
 
@@ -346,7 +365,7 @@ static int merge_types(struct taking *t, struct heap *heap)
 		if (m.tally.objects || tally_bytes(&m.tally))
 			r = add_row(heap, &facts, &m, wants_facts(t->request, &m, all_bytes));
 	}
-	settle_found(heap, (int64_t)t->found_too_much);
+	settle_buffers(heap, (int64_t)t->given_too_much);
 	return r;
 }
 
@@ -371,7 +390,7 @@ static void close_mimalloc_books(struct taking *t, struct heap *heap)
 	/* What is left of the pages in use was never carved. */
 	b->free_page_bytes = b->segment_bytes - MIN(b->segment_bytes, all + b->overhead_bytes);
 	worker_sum_add(&found, claimed.blocks, claimed.bytes);
-	t->found_too_much += found.bytes - MIN(found.bytes, MAX(raw.bytes, claimed.bytes));
+	t->given_too_much += found.bytes - MIN(found.bytes, MAX(raw.bytes, claimed.bytes));
 	unknown = raw.bytes - MIN(raw.bytes, found.bytes);
 	heap->unattributed_bytes += unknown;
 	heap->unattributed_blocks += unknown ? raw.blocks - MIN(raw.blocks, found.blocks) : 0;
@@ -392,7 +411,8 @@ static void close_books(struct taking *t, struct heap *heap)
 	b->inuse_bytes = b->free_block_bytes = 0;
 	for (uint32_t class = 0; class < CENSUS_CLASSES; class ++) {
 		uint64_t size = (class + 1) * t->request->layout->alignment;
-		uint64_t objects = 0, raw = 0, claimed = 0, found = 0, dead = 0, all, inuse;
+		uint64_t objects = 0, raw = 0, claimed = 0, found = 0, dead = 0, all;
+		uint64_t wanted, inuse;
 
 		for (size_t k = 0; k < t->count; k++) {
 			objects += t->workers[k].object_blocks[class];
@@ -404,7 +424,9 @@ static void close_books(struct taking *t, struct heap *heap)
 		/* Claims are what the target says: more blocks than there were are from pools
 		 * carved since, if any. */
 		all = b->class_inuse[class] + b->class_free[class];
-		inuse = MIN(objects + MAX(raw, claimed), all + b->free_pool_bytes / size);
+		wanted = objects + MAX(raw, claimed);
+		inuse = MIN(wanted, all + b->free_pool_bytes / size);
+		t->given_too_much += (wanted - inuse) * size;
 		if (inuse > all) {
 			b->free_pool_bytes -= (inuse - all) * size;
 			all = inuse;
@@ -416,7 +438,7 @@ static void close_books(struct taking *t, struct heap *heap)
 		heap->freelist_blocks += dead;
 		heap->freelist_bytes += dead * size;
 		found += claimed;
-		t->found_too_much += (found - MIN(found, MAX(raw, claimed))) * size;
+		t->given_too_much += (found - MIN(found, MAX(raw, claimed))) * size;
 		heap->unattributed_blocks += raw > found ? raw - found : 0;
 		heap->unattributed_bytes += raw > found ? (raw - found) * size : 0;
 		heap->blocks += inuse;

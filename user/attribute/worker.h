@@ -181,7 +181,7 @@ uint64_t worker_block_at(struct worker *worker, uint64_t addr);
 void worker_claim(struct worker *worker, uint64_t size, uint64_t count);
 
 /* A raw block of @size that an object of @type, of unknown insides, points to. It may be another's
- * after all, or free by now: heap.c, settle_found(). */
+ * after all, or free by now: heap.c, settle_buffers(). */
 void worker_find(struct worker *worker, struct type *type, uint64_t size);
 
 /* Runs all that was put off, and what comes of it. */
