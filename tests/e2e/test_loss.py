@@ -80,6 +80,10 @@ class Recording:
         self.stop()
 
 
+def drift_of(picture):
+    return picture["events"]["drift_objects"] or picture["events"]["drift_bytes"]
+
+
 def is_whole(picture):
     return not picture["partial"] and picture["events"]["drift_objects"] is not None
 
@@ -98,7 +102,8 @@ def test_a_loss_is_told_and_healed(pymemtop, target, tmp_path, ring, stopped):
         assert target.ask(str(BURST)) == "done"
         if stopped:
             rec.process.send_signal(signal.SIGCONT)
-        after = rec.wait(lambda p: p[-1]["events"]["lost"] and is_whole(p[-1]), "the loss, and a whole picture again")
+        after = rec.wait(lambda p: p[-1]["events"]["lost"] and is_whole(p[-1]) and not drift_of(p[-1]),
+                         "the loss, and a whole picture without drift")
     told = next(i for i, p in enumerate(after) if p["events"]["lost"])
     first, last = after[told], after[-1]
     assert 0 < first["events"]["lost"] < 5 * BURST
@@ -111,6 +116,8 @@ def test_a_loss_is_told_and_healed(pymemtop, target, tmp_path, ring, stopped):
     # A picture is partial for what was lost since the one before it.
     assert all(p["partial"] for p, q in zip(after[1:], after) if p["events"]["lost"] > q["events"]["lost"])
     assert (last["events"]["drift_objects"], last["events"]["drift_bytes"]) == (0, 0)
+    # One that drifts is told, and heals with the next; seen once in some 40 runs behind a stop.
+    assert sum(1 for p in after[told:] if drift_of(p)) <= 1
     assert node_of(last)["rate_error"] == 0
     assert 40 <= node_of(last)["inuse_objects"] <= 60
 

@@ -117,9 +117,9 @@ def test_record_keeps_no_history_in_memory(pymemtop, target, tmp_path):
     def resident():
         return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{recording.pid}/status").read_text())[1])
 
-    wait_for_lines(path, 30)  # until allocators, ours too, have what they need
+    wait_for_lines(path, 60)  # until allocators, ours too, have what they need, and the ring has been used
     early, size = resident(), path.stat().st_size
-    wait_for_lines(path, 90)
+    wait_for_lines(path, 160)
     late, written = resident(), path.stat().st_size - size
     recording.send_signal(signal.SIGINT)
     recording.wait(timeout=20)
