@@ -68,7 +68,7 @@ class Bench:
     def watched(self, target, mode, seconds):
         """(CPU an iteration, the snapshot) while pymemtop watches."""
         with tempfile.NamedTemporaryFile() as output:
-            options = ["--events", mode, "-d", f"{SETTLE + seconds}s"]
+            options = ["--events", mode, "-d", f"{SETTLE + 1 + seconds}s"]
             options += ["--max-overhead", self.args.limit] if mode == "budget" else []
             watcher = subprocess.Popen(
                 [self.program, "snapshot", "-f", "-o", output.name, *options, str(target.pid)],
@@ -78,6 +78,7 @@ class Bench:
             deadline = time.monotonic() + 30
             while mode == "exact" and not breakpoints(target.pid) and time.monotonic() < deadline:
                 target.ask("run 0.2")  # a busy machine: measured too early is measured without events
+            target.ask("run 1")  # those that are hit most come last
             cpu = target.cpu(seconds)
             while watcher.poll() is None:
                 target.ask("run 0.2")
