@@ -9,6 +9,7 @@ import time
 
 import pytest
 from daemons import Daemon, wait_for
+from recording import Recording
 from target import Target
 from terminal import Terminal
 
@@ -40,44 +41,6 @@ TINY, SMALL = "32KiB", "1MiB"
 def target(can_use_bpf, can_attach):
     with Target(sys.executable, PROGRAM) as running:
         yield running
-
-
-class Recording:
-    def __init__(self, pymemtop, path, *arguments):
-        self.path = path
-        self.process = subprocess.Popen(
-            [pymemtop.path, "record", "-o", path, *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def pictures(self):
-        text = self.path.read_text() if self.path.exists() else ""
-        # Without the line that is being written.
-        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
-
-    def wait(self, condition, what):
-        """The first list of pictures that this is true of."""
-
-        def look():
-            pictures = self.pictures()
-            assert self.process.poll() is None, self.process.stderr.read()
-            return pictures if condition(pictures) else None
-
-        return wait_for(look, timeout=60, what=what)
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-            self.process.wait(30)
-        self.process.stderr.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.stop()
 
 
 def drift_of(picture):
