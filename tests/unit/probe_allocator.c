@@ -7,13 +7,17 @@
 /* Reads the table of a live Python that runs with PYTHONMALLOC=@setting. */
 static void read_table(const char *setting, struct allocator *ret)
 {
-	_cleanup_code_ struct code *code = NULL;
+	_cleanup_code_ struct code *code = NULL, *bare = NULL;
+	struct allocator again;
 	struct probe_target t;
 
 	if (!probe_target_start(&t, setting))
 		skip();
 	assert_int_equal(code_new(t.py->image, &code), 0);
+	assert_int_equal(code_new_bare(t.py->image, &bare), 0);
+	assert_int_equal(allocator_read(t.py, t.layout, t.mem, bare, &again), 0);
 	assert_int_equal(allocator_read(t.py, t.layout, t.mem, code, ret), 0);
+	assert_memory_equal(&again, ret, sizeof(again));
 	probe_target_stop(&t);
 }
 

@@ -65,6 +65,27 @@ static void the_kernel_emulates(void **state)
 				 cases[i].emulated);
 }
 
+static void a_bare_one_decodes_the_same(void **state)
+{
+	_cleanup_code_ struct code *bare = NULL;
+	struct fixture *f = *state;
+	uint64_t at = f->at, addr = 1;
+	size_t size = 1;
+
+	assert_int_equal(code_new_bare(f->elf, &bare), 0);
+	for (int i = 0; i < 5; i++) {
+		const cs_insn *whole = code_at(f->code, at), *one = code_at(bare, at);
+
+		assert_non_null(whole);
+		assert_non_null(one);
+		assert_int_equal(one->id, whole->id);
+		assert_int_equal(one->size, whole->size);
+		at += one->size;
+	}
+	assert_null(code_text(bare, &addr, &size));
+	assert_int_equal(size, 0);
+}
+
 static void borders_are_known(void **state)
 {
 	struct fixture *f = *state;
@@ -111,6 +132,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_kernel_emulates, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_bare_one_decodes_the_same, setup, teardown),
 		cmocka_unit_test_setup_teardown(borders_are_known, setup, teardown),
 		cmocka_unit_test_setup_teardown(registers_are_numbered_as_encoded, setup, teardown),
 		cmocka_unit_test_setup_teardown(operands_are_recognised, setup, teardown),

@@ -20,6 +20,11 @@ static uint8_t *at;
 static pid_t child;
 static struct process *proc;
 
+static void touch_more(int number)
+{
+	at[2 * PAGE] = 'Y';
+}
+
 static int start_child(void **state)
 {
 	char path[] = "/tmp/pymemtop-XXXXXX";
@@ -39,8 +44,10 @@ static int start_child(void **state)
 	child = fork();
 	if (!child) {
 		at[PAGE] = 'X';
+		signal(SIGUSR1, touch_more);
 		if (write(ready[1], "", 1) == 1)
-			pause();
+			for (;;)
+				pause();
 		_exit(0);
 	}
 	assert_int_equal(read(ready[0], &byte, 1), 1);
@@ -99,6 +106,31 @@ static void untouched_pages_stay_untouched(void **state)
 	assert_int_equal(resident(), before);
 }
 
+/* That a page was not there is never remembered. */
+static void what_is_written_meanwhile_is_read(void **state)
+{
+	_cleanup_maps_ struct maps *maps = NULL;
+	_cleanup_memory_ struct memory *mem = NULL;
+	cleanup(memory_files_freep) struct memory_files *files = NULL;
+	uint8_t buf[PAGES * PAGE];
+
+	assert_int_equal(maps_read(proc, &maps), 0);
+	assert_int_equal(memory_live_new(child, &mem), 0);
+	assert_int_equal(memory_files_new(proc, maps, &files), 0);
+	memory_live_spare(mem, files);
+	assert_int_equal(memory_read(mem, (uintptr_t)at, buf, sizeof(buf)), 0);
+	assert_int_equal(buf[2 * PAGE], 'c');
+	assert_true(memory_files_spares(files, (uintptr_t)at + 2 * PAGE));
+	kill(child, SIGUSR1);
+	for (int i = 0; i < 10000 && resident() < 2; i++)
+		usleep(1000);
+	assert_false(memory_files_spares(files, (uintptr_t)at + 2 * PAGE));
+	assert_int_equal(memory_read(mem, (uintptr_t)at, buf, sizeof(buf)), 0);
+	for (int i = 0; i < PAGES; i++)
+		assert_int_equal(buf[i * PAGE], i == 1 ? 'X' : i == 2 ? 'Y' : 'a' + i);
+	assert_int_equal(resident(), 2);
+}
+
 static void without_it_they_would_not(void **state)
 {
 	_cleanup_memory_ struct memory *mem = NULL;
@@ -113,6 +145,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(untouched_pages_stay_untouched, start_child,
+						end_child),
+		cmocka_unit_test_setup_teardown(what_is_written_meanwhile_is_read, start_child,
 						end_child),
 		cmocka_unit_test_setup_teardown(without_it_they_would_not, start_child, end_child),
 	};

@@ -15,12 +15,16 @@
 #define SCAN_READS_MAX 4000000
 /* Words that were looked at and are remembered. */
 #define REFUSED 1024
+#define AT_ONCE 256
+/* Room for struct arena_object of any version (48 bytes). */
+#define OBJECT_MAX 64
 
 struct scan_data {
 	uint64_t base;
 	uint8_t *bytes;
 	size_t len;
 	uint64_t image_lo, image_hi; /* the whole file it is of */
+	const struct maps *maps;     /* NULL: any address may be one of the target's */
 };
 
 static uint32_t scan_classes(const struct layout *layout)
@@ -103,6 +107,18 @@ static bool scan_looks_like_usedpools(const uint64_t *w, uint64_t addr, const st
 	return true;
 }
 
+/* malloc has its memory from nowhere else. What was mapped since is not in the list. */
+static bool scan_may_be_malloc(const struct scan_data *data, uint64_t addr)
+{
+	const struct mapping *map;
+
+	/* Most words point to static objects. */
+	if (addr >= data->image_lo && addr < data->image_hi)
+		return false;
+	map = data->maps ? maps_find(data->maps, addr) : NULL;
+	return !data->maps || (map && map->write && map->kind != MAPPING_FILE);
+}
+
 /* The lowest address that passes: with all classes in use a second candidate stands 8 bytes behind
  * the first. */
 static int scan_find_usedpools(const struct scan_data *data, const struct layout *layout,
@@ -137,15 +153,12 @@ static int scan_find_usedpools(const struct scan_data *data, const struct layout
 	return -ENOENT;
 }
 
-/* The arena object at @at, as far as it makes sense: its address, else 0. */
-static uint64_t scan_arena_address(uint64_t at, const struct layout *layout, struct memory *mem)
+/* The arena of an arena object, as far as that makes sense: its address, else 0. */
+static uint64_t scan_arena_of(const uint8_t *object, const struct layout *layout)
 {
-	uint8_t object[64];
 	uint64_t address, carved;
 	uint32_t nfree, ntotal;
 
-	if (memory_read(mem, at, object, layout->sizeof_arena) < 0)
-		return 0;
 	address = load_u64(object + layout->arena_address);
 	carved = load_u64(object + layout->arena_pool_address);
 	nfree = load_u32(object + layout->arena_free_pools_count);
@@ -154,6 +167,15 @@ static uint64_t scan_arena_address(uint64_t at, const struct layout *layout, str
 	    carved < address || carved > address + layout->arena_size)
 		return 0;
 	return address;
+}
+
+static uint64_t scan_arena_address(uint64_t at, const struct layout *layout, struct memory *mem)
+{
+	uint8_t object[OBJECT_MAX];
+
+	return memory_read(mem, at, object, layout->sizeof_arena) < 0
+		       ? 0
+		       : scan_arena_of(object, layout);
 }
 
 static int compare_arenas(const void *left, const void *right)
@@ -209,30 +231,72 @@ static uint64_t scan_find_maxarenas(const struct scan_data *data, size_t arenas_
 	return found;
 }
 
+/* Words that may point to the array, and what is there for the first pool. */
+struct scan_words {
+	size_t at[AT_ONCE], count;
+	struct memory_piece pieces[AT_ONCE];
+	uint8_t objects[AT_ONCE][OBJECT_MAX];
+	uint64_t refused[REFUSED]; /* data repeats itself: by the word, the last of each */
+};
+
+static void scan_add_word(struct scan_words *words, size_t at, uint64_t word, uint64_t object,
+			  const struct layout *layout)
+{
+	if (words->refused[word / 16 % REFUSED] == word)
+		return;
+	words->refused[word / 16 % REFUSED] = word;
+	words->pieces[words->count] = (struct memory_piece){ .addr = object,
+							     .buf = words->objects[words->count],
+							     .len = layout->sizeof_arena };
+	words->at[words->count++] = at;
+}
+
+/* One read for all, then a closer look at the few that may be it. Is one? Its place is *@ret. */
+static bool scan_try_words(struct scan_words *words, const struct scan_data *data,
+			   const struct layout *layout, struct memory *mem,
+			   const struct scan_pool *pools, size_t count, size_t *ret)
+{
+	const uint64_t *w = (const uint64_t *)data->bytes;
+	size_t tried = words->count;
+
+	words->count = 0;
+	if (!tried || memory_read_batch(mem, words->pieces, tried) <= 0)
+		return false;
+	for (size_t i = 0; i < tried; i++) {
+		if (!words->pieces[i].got || !scan_arena_of(words->objects[i], layout) ||
+		    !scan_explains_pools(w[words->at[i]], layout, mem, pools, count))
+			continue;
+		*ret = words->at[i];
+		return true;
+	}
+	return false;
+}
+
 static int scan_find_arenas(const struct scan_data *data, const struct layout *layout,
 			    struct memory *mem, struct scan_pool *pools, size_t count,
 			    uint64_t *ret_arenas, uint64_t *ret_maxarenas)
 {
+	_cleanup_free_ struct scan_words *words = calloc(1, sizeof(*words));
 	const uint64_t *w = (const uint64_t *)data->bytes;
 	uint64_t calls = memory_get_stats(mem).calls;
-	uint64_t refused[REFUSED] = { 0 }; /* data repeats itself: by the word, the last of each */
+	size_t found = SIZE_MAX, all = data->len / 8;
 
+	if (!words)
+		return -ENOMEM;
 	qsort(pools, count, sizeof(*pools), compare_arenas);
-	for (size_t i = 0;
-	     i < data->len / 8 && memory_get_stats(mem).calls - calls < SCAN_READS_MAX; i++) {
-		if (!w[i] || w[i] % 16 || w[i] >> 47)
+	for (size_t i = 0; i < all && memory_get_stats(mem).calls - calls < SCAN_READS_MAX; i++) {
+		bool is_last = i + 1 == all;
+
+		if (w[i] && !(w[i] % 16) && !(w[i] >> 47) && scan_may_be_malloc(data, w[i]))
+			scan_add_word(words, i, w[i],
+				      w[i] + (uint64_t)pools->arena_index * layout->sizeof_arena,
+				      layout);
+		if (words->count < AT_ONCE && !is_last)
 			continue;
-		/* It comes from malloc. Most words point to static objects: no reads for them. */
-		if (w[i] >= data->image_lo && w[i] < data->image_hi)
+		if (!scan_try_words(words, data, layout, mem, pools, count, &found))
 			continue;
-		if (refused[w[i] / 16 % REFUSED] == w[i])
-			continue;
-		if (!scan_explains_pools(w[i], layout, mem, pools, count)) {
-			refused[w[i] / 16 % REFUSED] = w[i];
-			continue;
-		}
-		*ret_arenas = data->base + 8 * i;
-		*ret_maxarenas = scan_find_maxarenas(data, i, pools, count);
+		*ret_arenas = data->base + 8 * found;
+		*ret_maxarenas = scan_find_maxarenas(data, found, pools, count);
 		return 0;
 	}
 	return -ENOENT;
@@ -279,7 +343,14 @@ static int scan_segment(const struct elf_segment *seg, const struct python *py,
 	scan_image(&data, py);
 
 	r = scan_find_usedpools(&data, layout, mem, &ret[0], pools, &count);
-	return r < 0 ? r : scan_find_arenas(&data, layout, mem, pools, count, &ret[1], &ret[2]);
+	if (r < 0)
+		return r;
+	data.maps = py->maps;
+	r = scan_find_arenas(&data, layout, mem, pools, count, &ret[1], &ret[2]);
+	if (r != -ENOENT || !py->maps)
+		return r;
+	data.maps = NULL;
+	return scan_find_arenas(&data, layout, mem, pools, count, &ret[1], &ret[2]);
 }
 
 int scan_obmalloc(const struct python *py, const struct layout *layout, struct memory *mem,

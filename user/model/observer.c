@@ -45,7 +45,7 @@ static void observer_find_allocator(struct observer *obs)
 {
 	_cleanup_code_ struct code *code = NULL;
 
-	if (!obs->py->image || code_new(obs->py->image, &code) < 0)
+	if (!obs->py->image || code_new_bare(obs->py->image, &code) < 0)
 		return;
 	allocator_read(obs->py, obs->layout, obs->mem, code, &obs->allocator);
 }

@@ -44,8 +44,11 @@ static bool domain_decode(const struct python *py, struct memory *mem, struct co
 	struct elf_symbol symbol;
 	uint64_t addr;
 
-	if (!elf_find_symbol(py->image, name, &symbol) ||
-	    !elf_find_function(py->image, symbol.value, &fn))
+	if (!elf_find_symbol(py->image, name, &symbol))
+		return false;
+	/* Reading all ranges takes longer than all else here. */
+	fn = (struct elf_function){ symbol.value, symbol.value + symbol.size };
+	if (!symbol.size && !elf_find_function(py->image, symbol.value, &fn))
 		return false;
 	addr = symbol.value;
 	for (int i = 0; i < WALK_MAX && addr < fn.end; i++) {

@@ -40,19 +40,30 @@ static int code_open(struct code *code)
 	return 0;
 }
 
-int code_new(const struct elf *elf, struct code **ret)
+int code_new_bare(const struct elf *elf, struct code **ret)
 {
 	_cleanup_code_ struct code *code = calloc(1, sizeof(*code));
 	int r;
 
 	if (!code)
 		return -ENOMEM;
-	if (!elf_find_section(elf, ".text", &code->text) || !code->text.data)
-		return -ENOEXEC;
 	code->elf = elf;
 	r = code_open(code);
 	if (r)
 		return r;
+	*ret = TAKE_PTR(code);
+	return 0;
+}
+
+int code_new(const struct elf *elf, struct code **ret)
+{
+	_cleanup_code_ struct code *code = NULL;
+	int r = code_new_bare(elf, &code);
+
+	if (r)
+		return r;
+	if (!elf_find_section(elf, ".text", &code->text) || !code->text.data)
+		return -ENOEXEC;
 	*ret = TAKE_PTR(code);
 	return 0;
 }

@@ -18,6 +18,9 @@ struct code;
 /* Decodes the .text of @elf (borrowed: must outlive the object). -ENOEXEC where there is none,
  * -ENOMEM. */
 int code_new(const struct elf *elf, struct code **ret);
+/* The same without .text, of which code_text() has nothing then: each instruction is read by
+ * itself. For who decodes a few. */
+int code_new_bare(const struct elf *elf, struct code **ret);
 void code_free(struct code *code);
 DEFINE_CLEANUP(struct code, code_free)
 #define _cleanup_code_ cleanup(code_freep)

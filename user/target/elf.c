@@ -19,6 +19,8 @@
 #define PAGE_SIZE 4096u
 #define SEGMENTS_MAX 128u
 #define BUILD_ID_MAX 64u
+/* An instruction, a word: not worth reading their section for. */
+#define BYTES_FEW 16u
 
 #ifndef BTRFS_SUPER_MAGIC
 #define BTRFS_SUPER_MAGIC 0x9123683E
@@ -401,14 +403,27 @@ bool elf_offset_of(const struct elf *elf, uint64_t vaddr, uint64_t *ret)
 	return true;
 }
 
+/* libelf keeps the chunk until elf_end(). */
+static const void *chunk_of(const struct elf *elf, uint64_t offset, size_t len)
+{
+	const Elf_Data *data;
+
+	if (offset > INT64_MAX || len > SECTION_MAX)
+		return NULL;
+	data = elf_getdata_rawchunk(elf->file, (int64_t)offset, len, ELF_T_BYTE);
+	return data && data->d_size == len ? data->d_buf : NULL;
+}
+
 const void *elf_bytes(const struct elf *elf, uint64_t vaddr, size_t len)
 {
 	const struct elf_segment *seg = segment_at(elf, vaddr);
-	const Elf_Data *data;
+	const char *chunk;
 	Elf_Scn *scn = NULL;
 
 	if (!seg || len > seg->filesz - (vaddr - seg->vaddr))
 		return NULL;
+	if (len <= BYTES_FEW)
+		return chunk_of(elf, seg->offset + (vaddr - seg->vaddr), len);
 
 	/* By section, which libelf reads once and keeps. */
 	while ((scn = elf_nextscn(elf->file, scn))) {
@@ -423,14 +438,9 @@ const void *elf_bytes(const struct elf *elf, uint64_t vaddr, size_t len)
 		return bytes ? bytes + (vaddr - header.sh_addr) : NULL;
 	}
 
-	/* Between sections, or a file without section headers. libelf keeps the chunk until
-	 * elf_end(). */
-	if (seg->offset > INT64_MAX || seg->filesz > SECTION_MAX)
-		return NULL;
-	data = elf_getdata_rawchunk(elf->file, (int64_t)seg->offset, seg->filesz, ELF_T_BYTE);
-	return data && data->d_size == seg->filesz
-		       ? (const char *)data->d_buf + (vaddr - seg->vaddr)
-		       : NULL;
+	/* Between sections, or a file without section headers. */
+	chunk = chunk_of(elf, seg->offset, seg->filesz);
+	return chunk ? chunk + (vaddr - seg->vaddr) : NULL;
 }
 
 /* Where the first byte of @seg's first page is, given that @map shows part of @seg. */

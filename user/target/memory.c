@@ -101,6 +101,14 @@ static ssize_t live_read_plain(struct memory *mem, uint64_t addr, void *buf, siz
 	return live_readv(mem, &local, &remote, 1);
 }
 
+/* Up to the next page that is not to be touched. */
+static size_t live_plain_run(struct memory *mem, uint64_t addr, size_t run, size_t len)
+{
+	while (run < len && !memory_files_spares(mem->files, addr + run))
+		run += MIN(len - run, (size_t)TARGET_PAGE);
+	return run;
+}
+
 /* Page by page where files are mapped: what the target has not touched comes from the file. */
 static ssize_t live_read_sparing(struct memory *mem, uint64_t addr, void *buf, size_t len)
 {
@@ -110,8 +118,10 @@ static ssize_t live_read_sparing(struct memory *mem, uint64_t addr, void *buf, s
 		size_t want = MIN(len - done, (size_t)(TARGET_PAGE - (addr + done) % TARGET_PAGE));
 		ssize_t n = memory_files_read(mem->files, addr + done, (char *)buf + done, want);
 
-		if (n < 0)
+		if (n < 0) {
+			want = live_plain_run(mem, addr + done, want, len - done);
 			n = live_read_plain(mem, addr + done, (char *)buf + done, want);
+		}
 		if (n < 0)
 			return n;
 		done += (size_t)n;

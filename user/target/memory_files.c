@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "target/memory_files.h"
 
+#include "base/clock.h"
 #include "base/util.h"
 
 #include <errno.h>
@@ -14,11 +15,21 @@
 #define PM_THERE (3ull << 62)
 #define FD_NOT_OPENED (-1)
 #define FD_CANNOT (-2)
+/* One read tells of so many pages; so many answers are kept, for so long. */
+#define ROW_PAGES 64
+#define ROWS 64
+#define ROWS_LAST_NS NSEC_PER_SEC
 
 struct file_range {
 	uint64_t start, end, offset, inode;
 	char *path;
 	int fd;
+};
+
+/* What was there of 64 pages in a row. */
+struct pages_row {
+	uint64_t number; /* of the first page, in rows */
+	uint64_t there;
 };
 
 struct memory_files {
@@ -27,7 +38,9 @@ struct memory_files {
 	size_t count;
 	int pagemap;
 	unsigned int users;
-	pthread_mutex_t lock; /* of the fds, which are opened when first needed */
+	struct pages_row rows[ROWS];
+	uint64_t rows_ns;     /* the oldest may be from then */
+	pthread_mutex_t lock; /* of the fds, which are opened when first needed, and the rows */
 };
 
 static int files_add(struct memory_files *files, const struct mapping *map)
@@ -158,12 +171,48 @@ static int files_fd(struct memory_files *files, struct file_range *range)
 	return fd;
 }
 
-static bool is_there(const struct memory_files *files, uint64_t addr)
+/* A page that was there will be there: it may have been given back since, which costs a fault. What
+ * was not is asked again: it may have been written to. */
+static bool was_there(struct memory_files *files, uint64_t page)
 {
-	uint64_t entry;
+	const struct pages_row *row = &files->rows[page / ROW_PAGES % ROWS];
+	uint64_t now = clock_monotonic();
+	bool there;
 
-	return pread(files->pagemap, &entry, 8, (off_t)(addr / PAGE * 8)) != 8 ||
-	       (entry & PM_THERE);
+	pthread_mutex_lock(&files->lock);
+	if (now - files->rows_ns > ROWS_LAST_NS) {
+		memset(files->rows, 0, sizeof(files->rows));
+		files->rows_ns = now;
+	}
+	there = row->number == page / ROW_PAGES && row->there >> page % ROW_PAGES & 1;
+	pthread_mutex_unlock(&files->lock);
+	return there;
+}
+
+static bool is_there(struct memory_files *files, uint64_t addr)
+{
+	uint64_t entries[ROW_PAGES], page = addr / PAGE;
+	struct pages_row row = { .number = page / ROW_PAGES };
+	ssize_t n;
+
+	if (was_there(files, page))
+		return true;
+	n = pread(files->pagemap, entries, sizeof(entries), (off_t)(row.number * sizeof(entries)));
+	if (n < (ssize_t)((page % ROW_PAGES + 1) * sizeof(*entries)))
+		return true;
+	for (size_t i = 0; i < (size_t)n / sizeof(*entries); i++)
+		row.there |= (uint64_t) !!(entries[i] & PM_THERE) << i;
+	pthread_mutex_lock(&files->lock);
+	files->rows[row.number % ROWS] = row;
+	pthread_mutex_unlock(&files->lock);
+	return row.there >> page % ROW_PAGES & 1;
+}
+
+bool memory_files_spares(struct memory_files *files, uint64_t addr)
+{
+	const struct file_range *range = files_after(files, addr);
+
+	return range && range->start <= addr && !is_there(files, addr);
 }
 
 ssize_t memory_files_read(struct memory_files *files, uint64_t addr, void *buf, size_t len)
@@ -173,7 +222,7 @@ ssize_t memory_files_read(struct memory_files *files, uint64_t addr, void *buf, 
 	ssize_t n;
 	int fd;
 
-	if (!range || range->start > addr || is_there(files, addr))
+	if (!memory_files_spares(files, addr))
 		return -EAGAIN;
 	fd = files_fd(files, range);
 	if (fd < 0)

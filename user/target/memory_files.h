@@ -32,6 +32,9 @@ DEFINE_CLEANUP(struct memory_files, memory_files_free)
 /* Does [addr, addr + len) touch such a mapping? */
 bool memory_files_touches(const struct memory_files *files, uint64_t addr, size_t len);
 
+/* Is @addr on a page of such a mapping that the target has not touched? */
+bool memory_files_spares(struct memory_files *files, uint64_t addr);
+
 /*
  * The bytes at @addr up to the end of its page, at most @len, where that page is untouched: how
  * many were read. -EAGAIN: it is not, or not of a file: read the target.
