@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "unit.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
@@ -51,6 +52,36 @@ static void family(void **state)
 	close(ready[1]);
 }
 
+static void *fork_one(void *arg)
+{
+	pid_t *child = arg;
+
+	*child = fork();
+	if (!*child) {
+		pause();
+		_exit(0);
+	}
+	return NULL;
+}
+
+/* Of whichever thread: also of one that has ended since. */
+static void of_another_thread(void **state)
+{
+	pid_t child, found[4];
+	pthread_t thread;
+	size_t count;
+
+	assert_int_equal(pthread_create(&thread, NULL, fork_one, &child), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(children_find(getpid(), found, 4, &count), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(found[0], child);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	assert_int_equal(children_find(getpid(), found, 4, &count), 0);
+	assert_int_equal(count, 0);
+}
+
 static void nobody(void **state)
 {
 	pid_t found[4];
@@ -64,6 +95,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(family),
+		cmocka_unit_test(of_another_thread),
 		cmocka_unit_test(nobody),
 	};
 
