@@ -7,30 +7,44 @@
 
 #define FUNCTION_BYTES_MAX (512 * KiB)
 #define INSN_BYTES_MAX ((size_t)15)
+/* Functions of which the instructions are kept: they are looked at by several searches. */
+#define LISTINGS 256
 
-struct code {
-	csh cs;
-	bool open;
-	const struct elf *elf;
-	struct elf_section text;
-	cs_insn *ring[CODE_RING];
-	unsigned int next;
-	/* Starts of the instructions of the function that was asked about last. */
+struct jump {
+	uint64_t to, from;
+};
+
+/* Of one function: where its instructions start. */
+struct listing {
 	struct elf_function function;
 	uint64_t *starts;
 	struct jump *jumps; /* the direct ones in it, by where they lead */
 	size_t starts_count, jumps_count;
 };
 
-struct jump {
-	uint64_t to, from;
+struct code {
+	csh cs, plain; /* plain: without operands, in half the time */
+	bool open;
+	cs_insn *scratch;
+	const struct elf *elf;
+	struct elf_section text;
+	cs_insn *ring[CODE_RING];
+	unsigned int next;
+	struct listing listings[LISTINGS]; /* by a hash of the function's start */
 };
 
 static int code_open(struct code *code)
 {
 	if (cs_open(CS_ARCH_X86, CS_MODE_64, &code->cs) != CS_ERR_OK)
 		return -ENOMEM;
+	if (cs_open(CS_ARCH_X86, CS_MODE_64, &code->plain) != CS_ERR_OK) {
+		cs_close(&code->cs);
+		return -ENOMEM;
+	}
 	code->open = true;
+	code->scratch = cs_malloc(code->plain);
+	if (!code->scratch)
+		return -ENOMEM;
 	cs_option(code->cs, CS_OPT_DETAIL, CS_OPT_ON);
 	for (size_t i = 0; i < CODE_RING; i++) {
 		code->ring[i] = cs_malloc(code->cs);
@@ -68,6 +82,13 @@ int code_new(const struct elf *elf, struct code **ret)
 	return 0;
 }
 
+static void listing_clear(struct listing *list)
+{
+	free(list->starts);
+	free(list->jumps);
+	*list = (struct listing){ 0 };
+}
+
 void code_free(struct code *code)
 {
 	if (!code)
@@ -75,10 +96,14 @@ void code_free(struct code *code)
 	for (size_t i = 0; i < CODE_RING; i++)
 		if (code->ring[i])
 			cs_free(code->ring[i], 1);
-	if (code->open)
+	if (code->scratch)
+		cs_free(code->scratch, 1);
+	if (code->open) {
 		cs_close(&code->cs);
-	free(code->starts);
-	free(code->jumps);
+		cs_close(&code->plain);
+	}
+	for (size_t i = 0; i < LISTINGS; i++)
+		listing_clear(&code->listings[i]);
 	free(code);
 }
 
@@ -94,18 +119,22 @@ const uint8_t *code_text(const struct code *code, uint64_t *addr, size_t *size)
 	return code->text.data;
 }
 
+/* NULL: none there. *@ret: how many bytes of an instruction there may be. */
+static const uint8_t *bytes_at(const struct code *code, uint64_t addr, size_t *ret)
+{
+	*ret = INSN_BYTES_MAX;
+	if (addr < code->text.addr || addr - code->text.addr >= code->text.size)
+		return elf_bytes(code->elf, addr, *ret); /* .plt and the like */
+	*ret = MIN(*ret, (size_t)(code->text.size - (addr - code->text.addr)));
+	return (const uint8_t *)code->text.data + (addr - code->text.addr);
+}
+
 const cs_insn *code_at(struct code *code, uint64_t addr)
 {
 	cs_insn *insn = code->ring[code->next];
-	const uint8_t *bytes;
-	size_t left = INSN_BYTES_MAX;
+	size_t left;
+	const uint8_t *bytes = bytes_at(code, addr, &left);
 
-	if (addr >= code->text.addr && addr - code->text.addr < code->text.size) {
-		bytes = (const uint8_t *)code->text.data + (addr - code->text.addr);
-		left = MIN(left, (size_t)(code->text.size - (addr - code->text.addr)));
-	} else {
-		bytes = elf_bytes(code->elf, addr, left); /* .plt and the like */
-	}
 	if (!bytes)
 		return NULL;
 	if (!cs_disasm_iter(code->cs, &bytes, &left, &addr, insn))
@@ -123,89 +152,121 @@ static int by_target(const void *a, const void *b)
 	return x->from < y->from ? -1 : x->from > y->from;
 }
 
-static int code_list_starts(struct code *code, const struct elf_function *fn)
+/* It cannot fail: then all of it is kept. */
+static void *shrink(void *block, size_t bytes)
 {
-	uint64_t addr = fn->start;
-	size_t count = 0, jumps = 0;
+	void *smaller = realloc(block, bytes);
 
-	if (fn->end <= fn->start || fn->end - fn->start > FUNCTION_BYTES_MAX)
-		return -E2BIG;
-	free(code->starts);
-	free(code->jumps);
-	code->starts_count = code->jumps_count = 0;
-	code->starts = calloc(fn->end - fn->start, sizeof(*code->starts));
-	/* A jump has two bytes or more. */
-	code->jumps = calloc((fn->end - fn->start) / 2 + 1, sizeof(*code->jumps));
-	if (!code->starts || !code->jumps)
-		return -ENOMEM;
-	while (addr < fn->end) {
-		const cs_insn *insn = code_at(code, addr);
+	return smaller ? smaller : block;
+}
 
-		if (!insn)
+static void listing_add_jump(struct listing *list, uint64_t addr, const cs_insn *insn)
+{
+	if (insn && (code_is_jcc(insn) || code_is_jump(insn)))
+		list->jumps[list->jumps_count++] = (struct jump){ code_target(insn), addr };
+}
+
+static int listing_fill(struct code *code, struct listing *list)
+{
+	const struct elf_function *fn = &list->function;
+
+	for (uint64_t addr = fn->start; addr < fn->end;) {
+		uint64_t next = addr;
+		size_t left;
+		const uint8_t *bytes = bytes_at(code, addr, &left);
+
+		if (!bytes || !cs_disasm_iter(code->plain, &bytes, &left, &next, code->scratch))
 			break;
-		if (code_is_jcc(insn) || code_is_jump(insn))
-			code->jumps[jumps++] = (struct jump){ code_target(insn), addr };
-		code->starts[count++] = addr;
-		addr += insn->size;
+		if (code->scratch->mnemonic[0] == 'j')
+			listing_add_jump(list, addr, code_at(code, addr));
+		list->starts[list->starts_count++] = addr;
+		addr = next;
 	}
-	code->starts_count = count;
-	code->jumps_count = jumps;
-	qsort(code->jumps, jumps, sizeof(*code->jumps), by_target);
-	code->function = *fn;
+	qsort(list->jumps, list->jumps_count, sizeof(*list->jumps), by_target);
+	return list->starts_count ? 0 : -ENOEXEC;
+}
+
+static int listing_new(struct code *code, struct listing *list, const struct elf_function *fn)
+{
+	size_t bytes = fn->end - fn->start;
+	int r;
+
+	listing_clear(list);
+	if (fn->end <= fn->start || bytes > FUNCTION_BYTES_MAX)
+		return -E2BIG;
+	list->function = *fn;
+	list->starts = calloc(bytes, sizeof(*list->starts));
+	/* A jump has two bytes or more. */
+	list->jumps = calloc(bytes / 2 + 1, sizeof(*list->jumps));
+	r = list->starts && list->jumps ? listing_fill(code, list) : -ENOMEM;
+	if (r) {
+		listing_clear(list);
+		return r;
+	}
+	list->starts = shrink(list->starts, list->starts_count * sizeof(*list->starts));
+	list->jumps = shrink(list->jumps, (list->jumps_count + 1) * sizeof(*list->jumps));
 	return 0;
 }
 
-/* Makes code->starts the function around @addr; index of the last start <= @addr, or -1. */
-static ssize_t code_locate(struct code *code, uint64_t addr)
+/* The function around @addr, or NULL; *@ret: which of its instructions starts last at or before
+ * @addr. */
+static const struct listing *code_locate(struct code *code, uint64_t addr, size_t *ret)
 {
 	struct elf_function fn;
+	struct listing *list;
 	size_t low = 0, high;
 
-	if (!code->starts_count || addr < code->function.start || addr >= code->function.end) {
-		if (!elf_find_function(code->elf, addr, &fn) || code_list_starts(code, &fn))
-			return -1;
-	}
-	for (high = code->starts_count; high - low > 1;) {
+	if (!elf_find_function(code->elf, addr, &fn))
+		return NULL;
+	list = &code->listings[fn.start / 16 % LISTINGS];
+	if ((list->function.start != fn.start || list->function.end != fn.end) &&
+	    listing_new(code, list, &fn))
+		return NULL;
+	for (high = list->starts_count; high - low > 1;) {
 		size_t middle = low + (high - low) / 2;
 
-		if (code->starts[middle] <= addr)
+		if (list->starts[middle] <= addr)
 			low = middle;
 		else
 			high = middle;
 	}
-	return code->starts_count && code->starts[low] <= addr ? (ssize_t)low : -1;
+	*ret = low;
+	return list;
 }
 
 bool code_is_boundary(struct code *code, uint64_t addr)
 {
-	ssize_t i = code_locate(code, addr);
+	size_t i;
+	const struct listing *list = code_locate(code, addr, &i);
 
-	return i >= 0 && code->starts[i] == addr;
+	return list && list->starts[i] == addr;
 }
 
 uint64_t code_previous(struct code *code, uint64_t addr)
 {
-	ssize_t i = code_locate(code, addr);
+	size_t i;
+	const struct listing *list = code_locate(code, addr, &i);
 
-	return i > 0 && code->starts[i] == addr ? code->starts[i - 1] : 0;
+	return list && i && list->starts[i] == addr ? list->starts[i - 1] : 0;
 }
 
 uint64_t code_jump_to(struct code *code, uint64_t addr, uint64_t after)
 {
 	struct jump wanted = { addr, after + 1 };
-	size_t low = 0, high;
+	size_t low, high;
+	const struct listing *list = code_locate(code, addr, &low);
 
-	if (code_locate(code, addr) < 0)
+	if (!list)
 		return 0;
-	for (high = code->jumps_count; low < high;) {
+	for (low = 0, high = list->jumps_count; low < high;) {
 		size_t middle = low + (high - low) / 2;
 
-		if (by_target(&code->jumps[middle], &wanted) < 0)
+		if (by_target(&list->jumps[middle], &wanted) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < code->jumps_count && code->jumps[low].to == addr ? code->jumps[low].from : 0;
+	return low < list->jumps_count && list->jumps[low].to == addr ? list->jumps[low].from : 0;
 }
 
 #define REGS(n, r64, r32, r16, r8)                                                                 \

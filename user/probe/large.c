@@ -279,11 +279,28 @@ int large_find_counter(struct code *code, const struct elf_function *malloc_fn,
 	return -ENOENT;
 }
 
+/* Does the operand behind `48 83` or `48 ff` lie where the counter does? Intel's manual, volume 2,
+ * table 2-2. */
+static bool reaches_counter(const uint8_t *b, uint64_t addr, const struct large_counter *counter)
+{
+	uint8_t mod = b[2] >> 6, rm = b[2] & 7;
+	const uint8_t *at = b + 3 + (rm == 4);
+	uint64_t length = b[1] == 0x83 ? 8 : 7;
+	int32_t disp;
+
+	memcpy(&disp, at, sizeof(disp));
+	if (mod == 0 && rm == 5)
+		return addr + length + (uint64_t)(int64_t)disp == counter->address;
+	if (mod == 0)
+		return rm == 4 || (!counter->address && !counter->disp);
+	return !counter->address && (mod == 1 ? (int8_t)*at : disp) == counter->disp;
+}
+
 /* The bytes of `add qword [..], imm8` and `inc qword [..]`, REX.W in front. */
-static bool looks_like_count(const uint8_t *b)
+static bool looks_like_count(const uint8_t *b, uint64_t addr, const struct large_counter *counter)
 {
 	return (b[0] & 0xf8) == 0x48 && (b[1] == 0x83 || b[1] == 0xff) && ((b[2] >> 3) & 7) == 0 &&
-	       b[2] >> 6 != 3;
+	       b[2] >> 6 != 3 && reaches_counter(b, addr, counter);
 }
 
 /* The bytes of `mov [counter], r64`. */
@@ -380,7 +397,8 @@ int large_find(struct code *code, const struct large_counter *counter, struct si
 	for (size_t i = 0; i + 16 < size; i++) {
 		int r;
 
-		if (!looks_like_count(text + i) && !looks_like_store(text + i, base + i, counter))
+		if (!looks_like_count(text + i, base + i, counter) &&
+		    !looks_like_store(text + i, base + i, counter))
 			continue;
 		if (!is_counter(code, base + i, counter))
 			continue;
