@@ -33,6 +33,19 @@ static void a_hit_has_a_price(void **state)
 	assert_true(cost.turn_ns >= 0 && cost.turn_ns < 1e6);
 }
 
+static void what_was_just_measured_stands(void **state)
+{
+	struct cost first = { 0 }, again = { 0 }, other = { 0 };
+	struct error err = { 0 };
+
+	if (cost_recall(SESSION_LINK_AUTO, &first, &err))
+		skip();
+	assert_int_equal(cost_recall(SESSION_LINK_AUTO, &again, &err), 0);
+	assert_memory_equal(&first, &again, sizeof(first)); /* no two measurements agree */
+	assert_int_equal(cost_recall(SESSION_LINK_PERF, &other, &err), 0);
+	assert_int_equal(other.link, SESSION_LINK_PERF);
+}
+
 static void links_of_their_own_close_one_by_one(void **state)
 {
 	struct cost cost = { .link = SESSION_LINK_PERF, .close_ns = 100000000 };
@@ -117,6 +130,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_hit_has_a_price),
 		cmocka_unit_test(who_is_under_seccomp_is_asked_for),
+		cmocka_unit_test(what_was_just_measured_stands),
 		cmocka_unit_test(links_of_their_own_close_one_by_one),
 		cmocka_unit_test(a_plan_has_its_prices),
 		cmocka_unit_test(a_turn_costs_by_its_sites),

@@ -34,9 +34,9 @@ static int tracer_load(struct tracer *t, struct error *err)
 	int r = plan_new(&source, &t->plan, err);
 
 	if (!r)
-		r = cost_measure(SESSION_LINK_AUTO, cost, err);
+		r = cost_recall(SESSION_LINK_AUTO, cost, err);
 	if (!r && !cost->address_space_filter)
-		r = cost_measure(SESSION_LINK_PERF, cost, err);
+		r = cost_recall(SESSION_LINK_PERF, cost, err);
 	session.link = cost->link;
 	if (!r)
 		spending_price(&t->spending, t->plan);

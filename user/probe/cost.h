@@ -30,6 +30,9 @@ struct cost {
  */
 int cost_measure(enum session_link link, struct cost *ret, struct error *err);
 
+/* The same, but what was measured less than a minute ago by this process stands. */
+int cost_recall(enum session_link link, struct cost *ret, struct error *err);
+
 /*
  * Linux 6.11 made the return of a probed function a system call (x86-64), which a seccomp filter
  * then judged: it ended the process, until "seccomp: passthrough uretprobe systemcall without
