@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "daemon/firsts.h"
 #include "daemon/pressure.h"
 #include "daemon/turns.h"
 #include "model/spacing.h"
@@ -39,6 +40,7 @@ struct keeper {
 	pid_t skip[SWEEP_SKIP_MAX];
 	size_t skip_count;
 	uint64_t sweep_at, pressure_at, trim_at;
+	struct firsts firsts;
 	size_t refused; /* as it was logged last */
 	volatile bool stop;
 	keeper_deliver deliver;
@@ -163,12 +165,20 @@ static void take_facts(struct watch *watch)
 		watch->visit.facts.metrics[i] = (struct visit_text){ 0 };
 }
 
+static void end_first(struct keeper *keeper, struct watch *watch, uint64_t cpu_ns)
+{
+	if (watch->first)
+		firsts_end(&keeper->firsts, cpu_ns);
+	watch->first = false;
+}
+
 static void on_visited(struct threads_job *job)
 {
 	struct watch *watch = (struct watch *)job;
 	struct keeper *keeper = watch->keeper;
 
 	watch->busy = false;
+	end_first(keeper, watch, watch->visit.whole_ns);
 	if (watch->visit.close) {
 		drop(keeper, watch);
 		return;
@@ -204,6 +214,10 @@ static void submit(struct keeper *keeper, struct watch *watch)
 	v->wants_events = watch->turn;
 	v->stop = &keeper->stop;
 	v->close = watch->gone;
+	if (!watch->visited && !v->close) {
+		watch->first = true;
+		firsts_begin(&keeper->firsts);
+	}
 	v->reopen = watch->changed;
 	v->dump_dir = watch->wants_dump ? keeper->options->dump_dir : NULL;
 	watch->wants_dump = watch->changed = false;
@@ -213,7 +227,7 @@ static void submit(struct keeper *keeper, struct watch *watch)
 	threads_submit(keeper->threads, &v->job);
 }
 
-static bool is_due(const struct keeper *keeper, const struct watch *watch, uint64_t now)
+static bool is_due(struct keeper *keeper, const struct watch *watch, uint64_t now)
 {
 	double share = MAX(keeper->options->max_cpu, SPACING_MAX_CPU);
 	uint64_t rest = spacing_interval(REQUEST_LEAST, (double)watch->shown.cpu_ns, share);
@@ -222,6 +236,8 @@ static bool is_due(const struct keeper *keeper, const struct watch *watch, uint6
 		return true;
 	if (watch->rejected)
 		return false;
+	if (!watch->visited)
+		return firsts_may(&keeper->firsts, now);
 	if (watch->waiting && now >= watch->ended_at + MIN(rest, REQUEST_MOST))
 		return true;
 	return now >= watch->next_at;
@@ -304,6 +320,7 @@ static void on_stuck(struct threads_job *job, void *arg)
 		log_error("%d: reading it hangs; it is left alone until it lets go", watch->pid);
 		snprintf(watch->last_error, sizeof(watch->last_error), "reading it hangs");
 		watch->up = false;
+		end_first(keeper, watch, 0);
 	}
 }
 
@@ -339,6 +356,7 @@ int keeper_new(struct event_base *base, const struct keeper_options *options, st
 		return -ENOMEM;
 	keeper->base = base;
 	keeper->options = options;
+	keeper->firsts = firsts_new(options->max_cpu, clock_monotonic());
 	r = threads_new(base, options->threads, &keeper->threads);
 	if (r) {
 		free(keeper);

@@ -231,6 +231,7 @@ static int visit_census(struct visit *v)
 void visit_run(struct threads_job *job)
 {
 	struct visit *v = (struct visit *)job;
+	uint64_t cpu = clock_read(CLOCK_THREAD_CPUTIME_ID);
 
 	if (v->close) {
 		observer_closep(&v->obs);
@@ -248,6 +249,7 @@ void visit_run(struct threads_job *job)
 		if (v->proc)
 			write_metrics(v, NULL);
 	}
+	v->whole_ns = clock_read(CLOCK_THREAD_CPUTIME_ID) - cpu;
 }
 
 void visit_fini(struct visit *v)

@@ -77,7 +77,8 @@ struct visit {
 	int result; /* 0 or negative errno, with @error */
 	struct error error;
 	struct visit_facts facts;
-	char dumped[512]; /* the file that was written; empty: none */
+	uint64_t whole_ns; /* time on a processor of all of it */
+	char dumped[512];  /* the file that was written; empty: none */
 	struct error dump_error;
 };
 

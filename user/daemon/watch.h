@@ -28,6 +28,7 @@ struct watch {
 
 	bool busy;     /* the visit is the pool's */
 	bool gone;     /* ended: to be closed and removed */
+	bool first;    /* its first visit is under way */
 	bool visited;  /* at least once */
 	bool up;       /* the last visit succeeded */
 	bool rejected; /* not a Python: kept only so that it is not asked again */
