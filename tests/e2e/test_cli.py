@@ -429,5 +429,9 @@ def test_doctor(pymemtop, can_use_bpf, target, shell):
     done = pymemtop.run("doctor", target.pid)
     assert done.returncode == 0, done.stdout
     assert not re.search(r"\bno\b", done.stdout.split("DETAIL")[1].replace("no permission", ""))
-    assert pymemtop.run("doctor", shell).returncode == UNSUPPORTED
-    assert pymemtop.run("doctor", dead_pid()).returncode == NO_PROCESS
+    assert not done.stderr
+    for pid, status in (shell, UNSUPPORTED), (dead_pid(), NO_PROCESS):
+        done = pymemtop.run("doctor", pid)
+        assert done.returncode == status
+        assert "CHECK" in done.stdout
+        assert len(done.stderr.splitlines()) == 1 and str(pid) in done.stderr

@@ -14,12 +14,14 @@ static const struct options_usage usage = {
 	.summary = "",
 };
 static struct capture caught;
+static struct error err;
 
 static int run(pid_t pid)
 {
 	const struct options opts = { .pid = pid };
-	struct error err = { 0 };
 	int r;
+
+	err = (struct error){ 0 };
 
 	capture_begin(&caught);
 	r = doctor_run(&usage, &opts, &err);
@@ -35,6 +37,7 @@ static void the_machine_alone(void **state)
 	assert_non_null(strstr(caught.text[0], "BPF probes"));
 	assert_null(strstr(caught.text[0], "memory layout"));
 	/* The exit code and the answers say the same. */
+	assert_int_equal(r == EXIT_OK, !error_is_set(&err));
 	assert_int_equal(r == EXIT_OK, !strstr(caught.text[0], " no "));
 }
 
@@ -49,7 +52,9 @@ static void a_process_that_is_no_python(void **state)
 
 static void no_process(void **state)
 {
-	assert_int_not_equal(run(2000000000), EXIT_OK);
+	assert_true(run(2000000000) < 0);
+	assert_int_equal(err.exit_code, EXIT_NO_PROCESS);
+	assert_non_null(strstr(err.text, "2000000000"));
 	assert_non_null(strstr(caught.text[0], "process         no "));
 }
 

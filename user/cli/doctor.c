@@ -206,8 +206,9 @@ static int add_line(struct table *table, const char *name, const char *answer, c
 	return 0;
 }
 
-/* One line of the table. *worst: the exit code of the first "no". */
-static int run_check(const struct check *check, struct patient *p, struct table *table, int *worst)
+/* One line of the table. @first: what the first "no" says. */
+static int run_check(const struct check *check, struct patient *p, struct table *table,
+		     struct error *first)
 {
 	struct error why = { 0 };
 	int r;
@@ -218,13 +219,16 @@ static int run_check(const struct check *check, struct patient *p, struct table 
 		return r;
 	if (!r)
 		return add_line(table, check->name, "yes", p->detail);
-	if (*worst == EXIT_OK)
-		*worst = error_is_set(&why) ? (int)why.exit_code : EXIT_INTERNAL;
-	r = add_line(table, check->name, "no", error_is_set(&why) ? why.text : strerror(-r));
+	if (!error_is_set(&why))
+		error_set(&why, -r, EXIT_INTERNAL, "cannot check %s: %s", check->name,
+			  strerror(-r));
+	if (!error_is_set(first))
+		*first = why;
+	r = add_line(table, check->name, "no", why.text);
 	return r ? r : 1;
 }
 
-static int run_checks(struct patient *p, struct table *table, int *worst)
+static int run_checks(struct patient *p, struct table *table, struct error *first)
 {
 	bool lost = false; /* a check of the target failed: the next ones have nothing to look at */
 
@@ -234,7 +238,7 @@ static int run_checks(struct patient *p, struct table *table, int *worst)
 		if (checks[i].target && !p->pid)
 			continue;
 		r = checks[i].target && lost ? add_line(table, checks[i].name, "-", "not looked at")
-					     : run_check(&checks[i], p, table, worst);
+					     : run_check(&checks[i], p, table, first);
 		if (r < 0)
 			return r;
 		lost |= checks[i].target && r;
@@ -252,8 +256,8 @@ int doctor_run(const struct options_usage *usage, const struct options *opts, st
 	cleanup(patient_fini) struct patient p = { .pid = opts->pid };
 	_cleanup_table_ struct table *table = table_new(columns, ARRAY_SIZE(columns));
 	_cleanup_output_ struct output out = { 0 };
-	int worst = EXIT_OK;
-	int r = table ? run_checks(&p, table, &worst) : -ENOMEM;
+	struct error first = { 0 };
+	int r = table ? run_checks(&p, table, &first) : -ENOMEM;
 
 	if (!r)
 		r = output_open(&out, NULL, false, err);
@@ -264,5 +268,8 @@ int doctor_run(const struct options_usage *usage, const struct options *opts, st
 		r = output_commit(&out, err);
 	else
 		r = output_failed(&out, r, err);
-	return r ? r : worst;
+	if (r || !error_is_set(&first))
+		return r;
+	*err = first;
+	return -ENOTSUP;
 }
