@@ -60,5 +60,6 @@ def test_exact_mode_for_one_address_space_and_all_its_threads(
 def test_the_way_is_taken(kernel, tools, pymemtop, can_use_bpf, can_attach):
     """Else the test above would prove nothing."""
     done = subprocess.run([tools / "old_kernel", kernel, pymemtop.path, "doctor"], capture_output=True, text=True)
-    assert "perf events, one for each site" in done.stdout
+    # A kernel that is as old has trace events for windows.
+    assert "perf events, one for each site" in done.stdout or "trace events, one for each site" in done.stdout
     assert ("by address" in done.stdout) == (kernel == "5.10")

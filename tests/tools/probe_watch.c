@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "layout/layout.h"
+#include "probe/cost.h"
 #include "probe/plan.h"
 #include "probe/session.h"
 #include "target/python.h"
@@ -252,6 +253,20 @@ static int fail(const char *what, const struct error *err, int r)
 	return err->exit_code ? (int)err->exit_code : 1;
 }
 
+/* As the tracer takes them: before 6.6 a kernel loads what it cannot link. */
+static int choose_link(struct session_options *options, struct error *err)
+{
+	struct cost cost;
+	int r = 0;
+
+	if (options->link != SESSION_LINK_AUTO)
+		return 0;
+	r = cost_measure(SESSION_LINK_AUTO, &cost, err);
+	if (!r)
+		options->link = cost.address_space_filter ? cost.link : SESSION_LINK_PERF;
+	return r;
+}
+
 int main(int argc, char **argv)
 {
 	_cleanup_process_ struct process *proc = NULL;
@@ -296,6 +311,9 @@ int main(int argc, char **argv)
 	if (r)
 		return fail("pools", &err, r);
 	options.pools = pools;
+	r = choose_link(&options, &err);
+	if (r)
+		return fail("links", &err, r);
 	r = session_new(plan, &options, &session, &err);
 	if (r)
 		return fail("session", &err, r);
