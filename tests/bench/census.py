@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The census against the limit and against what one would do inside the process, as ratios in one run.
 
-Usage: tests/bench/census.py build/tools/census_bench [--megabytes 10 100 1000] [--heap plain|lists|mixed]
+Usage: tests/bench/census.py build/tools/census_bench [--megabytes 10 100 1000] [--heap plain|lists|mixed|classes]
        [--interpreter SUBSTRING] [--modules DIR...] [--rivals MEGABYTES]
 
 For each heap: the bare copy of its pools, a census with one and two threads, and how much memory ours takes. For the
@@ -22,10 +22,11 @@ from target import Target  # noqa: E402
 
 ROUNDS = 5
 # What one round of the loop makes, and about how many bytes that takes in every version: objects that hold nothing
-# but references, lists with buffers of their own, and a bit of everything.
+# but references, lists with buffers of their own, a class for each object, and a bit of everything.
 HEAPS = {
     "plain": ("(float(n), n + 10**9)", 136),
     "lists": ("[float(n)]", 136),
+    "classes": ("type('C%d' % n, (), {'__slots__': ()})()", 1520),
     "mixed": ("Instance(n) if n % 3 == 0 else {'n': str(n)} if n % 3 == 1 else (n, 'text %d' % n)", 208),
 }
 

@@ -28,7 +28,7 @@ static void visit(uint64_t block)
 
 	type = world_type(&w, CLS);
 	obj = world_object(&w, block + type->pre, type->pre, 112);
-	memset(&type->tally, 0, sizeof(type->tally));
+	*world_tally(&w, type) = (struct tally){};
 	attributes_visit(&w.worker, type, &obj, fake_at(&w.fake, block, 112));
 	worker_flush(&w.worker);
 }
@@ -36,7 +36,7 @@ static void visit(uint64_t block)
 static void assert_storage(enum tally_storage storage)
 {
 	for (int i = 0; i < TALLY_STORAGES; i++)
-		assert_int_equal(type->tally.storage[i], i == (int)storage);
+		assert_int_equal(world_tally(&w, type)->storage[i], i == (int)storage);
 }
 
 /* A dict in pool 1, its unicode keys in pool 2. */
@@ -61,7 +61,7 @@ static void a_dict_at_an_offset(void **state)
 	fake_u64(&w.fake, block + 16 + 16, some_dict());
 	visit(block);
 	assert_storage(TALLY_COMBINED);
-	assert_int_equal(type->tally.parts[TALLY_DICT], 64);
+	assert_int_equal(world_tally(&w, type)->parts[TALLY_DICT], 64);
 }
 
 static void a_dict_behind_the_items(void **state)
@@ -112,7 +112,7 @@ static void values_beside_the_object(void **state)
 	fake_u64(&w.fake, block, values);
 	visit(block);
 	assert_storage(TALLY_INLINE);
-	assert_int_equal(type->tally.parts[TALLY_DICT_VALUES], 64);
+	assert_int_equal(world_tally(&w, type)->parts[TALLY_DICT_VALUES], 64);
 	fake_u64(&w.fake, block, 0);
 	fake_u64(&w.fake, block + 8, some_dict());
 	visit(block);

@@ -36,7 +36,7 @@ static void visit(void)
 {
 	struct object obj = world_object(&w, block, 0, 256);
 
-	type->tally = (struct tally){};
+	*world_tally(&w, type) = (struct tally){};
 	w.worker.torn = 0;
 	type->builtin->visit(&w.worker, type, &obj);
 	worker_flush(&w.worker);
@@ -52,10 +52,10 @@ static void lists_own_their_items(void **state)
 	put(w.layout->list_allocated, 10);
 	put(w.layout->list_items, items);
 	visit();
-	assert_int_equal(type->tally.sizeof_bytes, 40 + 80);
-	assert_int_equal(type->tally.capacity_used, 7);
-	assert_int_equal(type->tally.capacity_owned, 10);
-	assert_int_equal(type->tally.parts[TALLY_BUFFER], 96);
+	assert_int_equal(world_tally(&w, type)->sizeof_bytes, 40 + 80);
+	assert_int_equal(world_tally(&w, type)->capacity_used, 7);
+	assert_int_equal(world_tally(&w, type)->capacity_owned, 10);
+	assert_int_equal(world_tally(&w, type)->parts[TALLY_BUFFER], 96);
 	put(w.layout->ob_size, 11); /* more than there is room for */
 	visit();
 	assert_int_equal(w.worker.torn, 1);
@@ -63,7 +63,7 @@ static void lists_own_their_items(void **state)
 	put(w.layout->list_allocated, 1ull << 62);
 	visit();
 	assert_int_equal(w.worker.torn, 1);
-	assert_int_equal(type->tally.sizeof_bytes, 0);
+	assert_int_equal(world_tally(&w, type)->sizeof_bytes, 0);
 }
 
 static void small_sets_have_no_table_of_their_own(void **state)
@@ -73,13 +73,13 @@ static void small_sets_have_no_table_of_their_own(void **state)
 	put(w.layout->set_mask, 7);
 	put(w.layout->set_table, block + w.layout->set_smalltable);
 	visit();
-	assert_int_equal(type->tally.sizeof_bytes, w.layout->sizeof_set);
-	assert_int_equal(type->tally.parts[TALLY_BUFFER], 0);
+	assert_int_equal(world_tally(&w, type)->sizeof_bytes, w.layout->sizeof_set);
+	assert_int_equal(world_tally(&w, type)->parts[TALLY_BUFFER], 0);
 	put(w.layout->set_mask, 31);
 	put(w.layout->set_table, world_chunk(&w, 0x100, 528));
 	visit();
-	assert_int_equal(type->tally.sizeof_bytes, w.layout->sizeof_set + 512);
-	assert_int_equal(type->tally.parts[TALLY_BUFFER], 528);
+	assert_int_equal(world_tally(&w, type)->sizeof_bytes, w.layout->sizeof_set + 512);
+	assert_int_equal(world_tally(&w, type)->parts[TALLY_BUFFER], 528);
 	put(w.layout->set_mask, 30); /* no power of two */
 	visit();
 	assert_int_equal(w.worker.torn, 1);
@@ -94,7 +94,7 @@ static void ascii_strs_are_compact(void **state)
 	world_put_str(&w, block, "hello");
 	fake_u64(&w.fake, block + 8, TYPE);
 	visit();
-	assert_int_equal(type->tally.sizeof_bytes, w.layout->sizeof_ascii + 6);
+	assert_int_equal(world_tally(&w, type)->sizeof_bytes, w.layout->sizeof_ascii + 6);
 	put(w.layout->str_length, UINT64_MAX);
 	visit();
 	assert_int_equal(w.worker.torn, 1);
@@ -107,8 +107,8 @@ static void bytearrays_count_what_they_own(void **state)
 	put(w.layout->bytearray_alloc, 100);
 	put(w.layout->bytearray_data, world_chunk(&w, 0x100, 112));
 	visit();
-	assert_int_equal(type->tally.sizeof_bytes, w.layout->sizeof_bytearray + 100);
-	assert_int_equal(type->tally.parts[TALLY_BUFFER], 112);
+	assert_int_equal(world_tally(&w, type)->sizeof_bytes, w.layout->sizeof_bytearray + 100);
+	assert_int_equal(world_tally(&w, type)->parts[TALLY_BUFFER], 112);
 	put(w.layout->ob_size, (uint64_t)INT64_MIN);
 	visit();
 	assert_int_equal(w.worker.torn, 1);

@@ -97,11 +97,11 @@ static void a_pool_is_booked_block_by_block(void **state)
 			 POOL_WHOLE);
 	classify_pool(&w.visitor, &pool);
 	classify_done(&w.visitor);
-	assert_int_equal(thing->tally.objects, 10);
-	assert_int_equal(thing->tally.parts[TALLY_OBJECT], 480);
-	assert_int_equal(thing->tally.sizeof_bytes, 480);
-	assert_int_equal(plain->tally.objects, 9);
-	assert_int_equal(plain->tally.sizeof_bytes, 9 * 24);
+	assert_int_equal(world_tally(&w, thing)->objects, 10);
+	assert_int_equal(world_tally(&w, thing)->parts[TALLY_OBJECT], 480);
+	assert_int_equal(world_tally(&w, thing)->sizeof_bytes, 480);
+	assert_int_equal(world_tally(&w, plain)->objects, 9);
+	assert_int_equal(world_tally(&w, plain)->sizeof_bytes, 9 * 24);
 	assert_int_equal(w.worker.object_blocks[2], 19);
 	assert_int_equal(w.worker.dead_blocks[2], 5);
 	assert_int_equal(w.worker.raw_blocks[2], 14);
@@ -150,13 +150,13 @@ static void chunks_are_objects_or_somebodys_buffer(void **state)
 	put_object(data, 16, 1, THING);
 	classify_chunk(&w.visitor, &chunk);
 	assert_int_equal(w.worker.malloc_bytes, 2048);
-	assert_int_equal(thing->tally.parts[TALLY_OBJECT], 2048);
+	assert_int_equal(world_tally(&w, thing)->parts[TALLY_OBJECT], 2048);
 	assert_true(handed.sure);
 	assert_int_equal(handed.count, 2);
 	chunk.size = 48; /* a word of it is malloc's: 40 are too few for 16 + 32 */
 	chunk.data_len = 40;
 	classify_chunk(&w.visitor, &chunk);
-	assert_int_equal(thing->tally.objects, 1);
+	assert_int_equal(world_tally(&w, thing)->objects, 1);
 }
 
 /* Freed through a fast bin and handed out again, but not yet written by its new owner. */
@@ -175,20 +175,20 @@ static void the_link_of_a_fast_bin_is_no_count(void **state)
 		classify_chunk(&w.visitor, &chunk);
 		assert_false(handed.sure);
 	}
-	assert_int_equal(plain->tally.objects, 0);
+	assert_int_equal(world_tally(&w, plain)->objects, 0);
 	put_object(data, 0, (LOW_HEAP + 0x9000) ^ (addr >> 12), PLAIN); /* not of this heap */
 	classify_chunk(&w.visitor, &chunk);
 	assert_true(handed.sure);
 	put_object(data, 0, 3, PLAIN);
 	classify_chunk(&w.visitor, &chunk);
-	assert_int_equal(plain->tally.objects, 2);
+	assert_int_equal(world_tally(&w, plain)->objects, 2);
 
 	memset(data, 0, sizeof(data)); /* the first word is a GC head's, not a count */
 	put_object(data, 16, 1, THING);
 	memcpy(data, &(uint64_t){ LOW_HEAP ^ (addr >> 12) }, 8);
 	classify_chunk(&w.visitor, &chunk);
 	assert_true(handed.sure);
-	assert_int_equal(thing->tally.objects, 1);
+	assert_int_equal(world_tally(&w, thing)->objects, 1);
 }
 
 int main(void)

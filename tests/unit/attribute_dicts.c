@@ -172,10 +172,10 @@ static void a_plain_dict_has_its_keys(void **state)
 {
 	visit(make_dict(2));
 	assert_int_equal(w.worker.torn, 0);
-	assert_int_equal(w.dict->tally.parts[TALLY_DICT_KEYS], 128);
-	assert_int_equal(w.dict->tally.sizeof_bytes, 120);
-	assert_int_equal(w.dict->tally.capacity_used, 2);
-	assert_int_equal(w.dict->tally.capacity_owned, 5);
+	assert_int_equal(world_tally(&w, w.dict)->parts[TALLY_DICT_KEYS], 128);
+	assert_int_equal(world_tally(&w, w.dict)->sizeof_bytes, 120);
+	assert_int_equal(world_tally(&w, w.dict)->capacity_used, 2);
+	assert_int_equal(world_tally(&w, w.dict)->capacity_owned, 5);
 	assert_int_equal(w.worker.by_layout[TALLY_DICT_UNICODE].count, 1);
 	assert_int_equal(w.worker.by_layout[TALLY_DICT_UNICODE].bytes, 64 + 128);
 	assert_int_equal(w.worker.by_owner[TALLY_OWNER_PLAIN].bytes, 64 + 128);
@@ -189,20 +189,20 @@ static void the_dict_of_an_instance_goes_to_its_class(void **state)
 
 	world_put_type(&w, WORLD_STATIC + 0x5000, "app.Thing", TPFLAGS_HAVE_GC, 32);
 	type = world_type(&w, WORLD_STATIC + 0x5000);
-	w.dict->tally.objects = 1;
-	w.dict->tally.parts[TALLY_OBJECT] = 64;
-	w.dict->tally.sizeof_bytes = 64;
+	world_tally(&w, w.dict)->objects = 1;
+	world_tally(&w, w.dict)->parts[TALLY_OBJECT] = 64;
+	world_tally(&w, w.dict)->sizeof_bytes = 64;
 	visit(block);
 	dicts_adopt(&w.worker, type, block + 16, TALLY_OWNER_INSTANCE);
 	worker_flush(&w.worker);
-	assert_int_equal(type->tally.parts[TALLY_DICT], 64);
-	assert_int_equal(type->tally.parts[TALLY_DICT_KEYS], 128);
-	assert_int_equal(type->tally.storage[TALLY_COMBINED], 1);
-	assert_int_equal(w.dict->tally.objects, 0);
-	assert_int_equal(w.dict->tally.sizeof_bytes, 0);
-	assert_int_equal(w.dict->tally.capacity_used, 0);
+	assert_int_equal(world_tally(&w, type)->parts[TALLY_DICT], 64);
+	assert_int_equal(world_tally(&w, type)->parts[TALLY_DICT_KEYS], 128);
+	assert_int_equal(world_tally(&w, type)->storage[TALLY_COMBINED], 1);
+	assert_int_equal(world_tally(&w, w.dict)->objects, 0);
+	assert_int_equal(world_tally(&w, w.dict)->sizeof_bytes, 0);
+	assert_int_equal(world_tally(&w, w.dict)->capacity_used, 0);
 	for (int i = 0; i < TALLY_PARTS; i++)
-		assert_int_equal(w.dict->tally.parts[i], 0);
+		assert_int_equal(world_tally(&w, w.dict)->parts[i], 0);
 	assert_int_equal(w.worker.by_owner[TALLY_OWNER_INSTANCE].count, 1);
 	assert_int_equal(w.worker.by_owner[TALLY_OWNER_INSTANCE].bytes, 192);
 	assert_int_equal(w.worker.by_owner[TALLY_OWNER_PLAIN].count, 0);
@@ -221,8 +221,8 @@ static void a_shared_dict_moves_once(void **state)
 	dicts_adopt(&w.worker, w.object, block + 16, TALLY_OWNER_INSTANCE);
 	dicts_adopt(&w.worker, w.object, block + 16, TALLY_OWNER_INSTANCE);
 	worker_flush(&w.worker);
-	assert_int_equal(w.object->tally.parts[TALLY_DICT], 64);
-	assert_int_equal(w.object->tally.storage[TALLY_COMBINED], 2);
+	assert_int_equal(world_tally(&w, w.object)->parts[TALLY_DICT], 64);
+	assert_int_equal(world_tally(&w, w.object)->storage[TALLY_COMBINED], 2);
 	assert_int_equal(w.worker.by_owner[TALLY_OWNER_INSTANCE].count, 1);
 }
 
@@ -238,8 +238,8 @@ static void the_empty_dict_is_empty(void **state)
 	visit(block);
 	assert_int_equal(w.worker.by_layout[TALLY_DICT_EMPTY].count, 1);
 	assert_int_equal(w.worker.by_layout[TALLY_DICT_EMPTY].bytes, 64);
-	assert_int_equal(w.dict->tally.parts[TALLY_DICT_KEYS], 0);
-	assert_int_equal(w.dict->tally.parts[TALLY_DICT_VALUES], 0);
+	assert_int_equal(world_tally(&w, w.dict)->parts[TALLY_DICT_KEYS], 0);
+	assert_int_equal(world_tally(&w, w.dict)->parts[TALLY_DICT_VALUES], 0);
 }
 
 /* Values in a block of their own, whose beginning each version tells in its way. */
@@ -266,8 +266,8 @@ static void split_values_are_found(void **state)
 	visit(block);
 	assert_int_equal(w.worker.torn, 0);
 	assert_int_equal(w.worker.by_layout[TALLY_DICT_SPLIT].count, 1);
-	assert_int_equal(w.dict->tally.parts[TALLY_DICT_VALUES], 64);
-	assert_int_equal(w.dict->tally.parts[TALLY_DICT_KEYS], 0); /* the class's */
+	assert_int_equal(world_tally(&w, w.dict)->parts[TALLY_DICT_VALUES], 64);
+	assert_int_equal(world_tally(&w, w.dict)->parts[TALLY_DICT_KEYS], 0); /* the class's */
 }
 
 static void embedded_values_are_their_instances(void **state)
@@ -281,7 +281,7 @@ static void embedded_values_are_their_instances(void **state)
 	fake_u8(&w.fake, values + w.layout->values_embedded, 1);
 	world_put_dict(&w, block + 16, 2, keys, values);
 	visit(block);
-	assert_int_equal(w.dict->tally.parts[TALLY_DICT_VALUES], 0);
+	assert_int_equal(world_tally(&w, w.dict)->parts[TALLY_DICT_VALUES], 0);
 	assert_int_equal(w.worker.by_layout[TALLY_DICT_SPLIT].count, 1);
 }
 
@@ -296,9 +296,9 @@ static void values_without_a_dict_are_inline(void **state)
 	dicts_adopt_values(&w.worker, w.object, values + 48); /* none set */
 	dicts_adopt_values(&w.worker, w.object, values + 96); /* no prefix: torn */
 	worker_flush(&w.worker);
-	assert_int_equal(w.object->tally.storage[TALLY_INLINE], 1);
-	assert_int_equal(w.object->tally.storage[TALLY_NONE], 1);
-	assert_int_equal(w.object->tally.parts[TALLY_DICT_VALUES], 96);
+	assert_int_equal(world_tally(&w, w.object)->storage[TALLY_INLINE], 1);
+	assert_int_equal(world_tally(&w, w.object)->storage[TALLY_NONE], 1);
+	assert_int_equal(world_tally(&w, w.object)->parts[TALLY_DICT_VALUES], 96);
 	assert_int_equal(w.worker.torn, 1);
 }
 
@@ -313,11 +313,11 @@ static void shared_keys_are_charged_once(void **state)
 	world_put_keys(&w, keys, 6, SPLIT, 3);
 	dicts_charge_shared_keys(&w.worker, type, w.type);
 	worker_flush(&w.worker);
-	assert_int_equal(type->tally.parts[TALLY_DICT_KEYS], 784);
-	assert_int_equal(w.type->tally.sizeof_bytes, 768);
+	assert_int_equal(world_tally(&w, type)->parts[TALLY_DICT_KEYS], 784);
+	assert_int_equal(world_tally(&w, w.type)->sizeof_bytes, 768);
 	dicts_charge_shared_keys(&w.worker, type, w.type);
 	worker_flush(&w.worker);
-	assert_int_equal(type->tally.parts[TALLY_DICT_KEYS], 784);
+	assert_int_equal(world_tally(&w, type)->parts[TALLY_DICT_KEYS], 784);
 }
 
 static void nonsense_is_torn(void **state)

@@ -33,7 +33,7 @@ static int64_t visit(void)
 
 	generic_visit(&w.worker, thing, &obj);
 	worker_flush(&w.worker);
-	return thing->tally.parts[TALLY_BUFFER];
+	return world_tally(&w, thing)->parts[TALLY_BUFFER];
 }
 
 static void raw_blocks_go_to_who_points_to_them(void **state)

@@ -37,7 +37,7 @@ static void visit(void)
 {
 	struct object obj = world_object(&w, block, 0, 256);
 
-	type->tally = (struct tally){};
+	*world_tally(&w, type) = (struct tally){};
 	w.worker.torn = 0;
 	type->builtin->visit(&w.worker, type, &obj);
 	worker_flush(&w.worker);
@@ -46,8 +46,8 @@ static void visit(void)
 static void assert_books(int64_t size, int64_t buffer, uint64_t torn)
 {
 	visit();
-	assert_int_equal(type->tally.sizeof_bytes, size);
-	assert_int_equal(type->tally.parts[TALLY_BUFFER], buffer);
+	assert_int_equal(world_tally(&w, type)->sizeof_bytes, size);
+	assert_int_equal(world_tally(&w, type)->parts[TALLY_BUFFER], buffer);
 	assert_int_equal(w.worker.torn, torn);
 }
 

@@ -4,6 +4,8 @@
 #include "attribute/builtins.h"
 #include "fake_python.h"
 
+#include <pthread.h>
+
 #define A (WORLD_STATIC + 0x5000)
 #define B (WORLD_STATIC + 0x6000)
 #define C (WORLD_STATIC + 0x7000)
@@ -36,7 +38,7 @@ static void a_type_is_read_once(void **state)
 	assert_int_equal(type->min_size, 64);
 	assert_int_equal(type->dict_at, TYPE_DICT_NONE);
 	assert_false(type->python_class);
-	assert_int_equal(type->base, WORLD_OBJECT);
+	assert_int_equal(type->base_type->addr, WORLD_OBJECT);
 	assert_ptr_equal(world_type(&w, A), type);
 	assert_int_equal(types_count(w.worker.types), count + 1);
 	assert_ptr_equal(types_at(w.worker.types, count), type);
@@ -181,15 +183,91 @@ static void subclasses_are_what_their_base_is(void **state)
 	assert_string_equal(world_type(&w, C)->builtin->name, "dict");
 }
 
+/* More than the table and the first slab hold at first. */
 static void many_types_fit(void **state)
 {
-	for (uint64_t addr = WORLD_HEAP; addr + 0x400 < WORLD_HEAP + 0x40000; addr += 64) {
+	struct type *first = NULL;
+	size_t count = 0;
+
+	for (uint64_t addr = WORLD_ARENA; addr + 0x400 < WORLD_ARENA + (1 << 20); addr += 448) {
 		w.text = WORLD_TEXTS;
-		if (addr % 0x400)
-			continue;
 		world_put_type(&w, addr, "m", 0, 32);
 		assert_non_null(world_type(&w, addr));
+		first = first ? first : world_type(&w, addr);
+		count++;
 	}
+	assert_true(count > 2048);
+	assert_int_equal(types_count(w.shared.types), count + 3);
+	assert_ptr_equal(world_type(&w, WORLD_ARENA), first);
+	for (size_t i = 0; i < count; i++) {
+		struct type *type = world_type(&w, WORLD_ARENA + 448 * i);
+
+		assert_int_equal(type->addr, WORLD_ARENA + 448 * i);
+		assert_ptr_equal(types_at(w.shared.types, type->index), type);
+	}
+}
+
+static void what_is_settled_adds_up(void **state)
+{
+	struct tally one = { .objects = 1, .facts.attributes_max = 3 },
+		     two = { .objects = 5, .sizeof_bytes = -8, .facts.attributes_max = 2 }, sum;
+	struct type_samples many = {}, found;
+
+	for (uint64_t i = 0; i < 2ull * TYPE_SAMPLES; i++)
+		type_sample_keys(&many, 0x10000 + 64 * i);
+	assert_int_equal(types_settle(w.shared.types, w.dict, &one, NULL), 0);
+	assert_int_equal(types_settle(w.shared.types, w.dict, &two, &many), 0);
+	assert_int_equal(types_settle(w.shared.types, w.dict, &(struct tally){}, &many), 0);
+	sum = tally_unpack(&w.dict->settled);
+	assert_int_equal(sum.objects, 6);
+	assert_int_equal(sum.sizeof_bytes, -8);
+	assert_int_equal(sum.facts.attributes_max, 3);
+	found = types_samples(w.dict);
+	assert_true(found.met >= TYPE_SAMPLES);
+	for (int i = 0; i < TYPE_SAMPLES; i++)
+		assert_in_range(found.keys[i], 0x10000, 0x10000 + 128 * TYPE_SAMPLES);
+	assert_int_equal(types_samples(w.object).met, 0);
+}
+
+#define CROWD 4
+#define CROWD_TYPES 0x20u
+
+/* Each of them looks up the same types, in another order. */
+static void *look_up_all(void *arg)
+{
+	size_t start = (size_t)(uintptr_t)arg * CROWD_TYPES / CROWD;
+
+	for (size_t i = 0; i < CROWD_TYPES; i++) {
+		uint64_t addr = A + 0x400 * ((start + i) % CROWD_TYPES);
+		const struct type *type = world_type(&w, addr);
+
+		if (!type || type->addr != addr || !type->complete)
+			return NULL;
+	}
+	return arg;
+}
+
+static void threads_read_a_type_once(void **state)
+{
+	size_t count = types_count(w.shared.types);
+	pthread_t threads[CROWD];
+
+	for (size_t i = 0; i < CROWD_TYPES; i++) {
+		world_put_type(&w, A + 0x400 * i, "x", 0, 48);
+		fake_u64(&w.fake, A + 0x400 * i + w.layout->tp_base,
+			 A + 0x400 * ((i + 7) % CROWD_TYPES / 2));
+	}
+	for (size_t i = 0; i < CROWD; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, look_up_all,
+						(void *)(uintptr_t)(i + 1)),
+				 0);
+	for (size_t i = 0; i < CROWD; i++) {
+		void *found = NULL;
+
+		assert_int_equal(pthread_join(threads[i], &found), 0);
+		assert_non_null(found);
+	}
+	assert_int_equal(types_count(w.shared.types), count + CROWD_TYPES);
 }
 
 int main(void)
@@ -206,6 +284,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(subclasses_are_what_their_base_is, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_types_fit, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_settled_adds_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(threads_read_a_type_once, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,11 +132,11 @@ static const struct charge *to(struct type *type)
 
 static int64_t charge(uint64_t addr, uint64_t expected)
 {
-	w.object->tally.parts[TALLY_BUFFER] = 0;
+	world_tally(&w, w.object)->parts[TALLY_BUFFER] = 0;
 	w.worker.torn = 0;
 	worker_charge(&w.worker, to(w.object), addr, expected);
 	worker_flush(&w.worker);
-	return w.object->tally.parts[TALLY_BUFFER];
+	return world_tally(&w, w.object)->parts[TALLY_BUFFER];
 }
 
 static void a_block_counts_whole(void **state)
@@ -209,8 +209,8 @@ static void what_moves_leaves_its_row(void **state)
 	};
 
 	worker_charge(&w.worker, &c, block, 0);
-	assert_int_equal(w.object->tally.parts[TALLY_DICT], 64);
-	assert_int_equal(w.dict->tally.parts[TALLY_OBJECT], -64);
+	assert_int_equal(world_tally(&w, w.object)->parts[TALLY_DICT], 64);
+	assert_int_equal(world_tally(&w, w.dict)->parts[TALLY_OBJECT], -64);
 	assert_int_equal(w.worker.by_owner[TALLY_OWNER_INSTANCE].bytes, 64);
 	assert_int_equal(w.worker.by_owner[TALLY_OWNER_PLAIN].bytes, -64);
 	assert_int_equal(w.worker.by_layout[TALLY_DICT_UNICODE].bytes, 0);
@@ -233,6 +233,30 @@ static void unknown_pools_are_looked_up(void **state)
 	assert_int_equal(worker_block_size(&w.worker, block), 0);
 }
 
+/* More types than rows: each settles what the other had counted. */
+static void types_share_rows(void **state)
+{
+	struct type_samples samples;
+
+	w.object->index = w.dict->index + WORKER_ROWS;
+	for (int i = 0; i < 5; i++) {
+		worker_tally(&w.worker, w.dict)->objects += 2;
+		type_sample_keys(worker_samples(&w.worker, w.dict), 0x1000 + 16 * (uint64_t)i);
+		worker_tally(&w.worker, w.object)->objects--;
+	}
+	worker_samples(&w.worker, w.object)->orphan = 0x2000;
+	assert_int_equal(tally_unpack(&w.dict->settled).objects, 10);
+	assert_int_equal(tally_unpack(&w.object->settled).objects, -4);
+	assert_int_equal(worker_settle(&w.worker), 0);
+	assert_int_equal(tally_unpack(&w.object->settled).objects, -5);
+	samples = types_samples(w.dict);
+	assert_int_equal(samples.met, 5);
+	assert_int_equal(samples.keys[4], 0x1040);
+	samples = types_samples(w.object);
+	assert_int_equal(samples.met, 0);
+	assert_int_equal(samples.orphan, 0x2000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +274,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(another_malloc_has_no_headers, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_moves_leaves_its_row, setup, teardown),
 		cmocka_unit_test_setup_teardown(unknown_pools_are_looked_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(types_share_rows, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

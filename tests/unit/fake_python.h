@@ -58,6 +58,12 @@ static inline struct type *world_type(struct world *w, uint64_t addr)
 	return types_get(w->worker.types, addr);
 }
 
+/* What was counted of @type. */
+static inline struct tally *world_tally(struct world *w, struct type *type)
+{
+	return worker_tally(&w->worker, type);
+}
+
 /* Pool @i of the arena, full of blocks of @class, which are known to be there. Returns the first
  * block. */
 static inline uint64_t world_pool(struct world *w, uint32_t i, uint32_t class)
@@ -153,6 +159,7 @@ static inline void world_init(struct world *w, const char *version)
 		.found = addrcache_new(),
 		.whatif = { .layout = w->layout, .pymalloc = true, .glibc = true },
 	};
+	assert_int_equal(worker_types_new(&w->shared, w->fake.mem), 0);
 	assert_int_equal(worker_init(&w->worker, &w->shared, &w->visitor, w->fake.mem), 0);
 	w->visitor.ctx = &w->worker;
 	w->dict = world_type(w, WORLD_DICT);
@@ -164,6 +171,7 @@ static inline void world_init(struct world *w, const char *version)
 static inline void world_fini(struct world *w)
 {
 	worker_fini(&w->worker);
+	types_freep(&w->shared.types);
 	addrset_freep(&w->shared.claimed);
 	addrcache_freep(&w->shared.found);
 	poolmap_fini(&w->census.pools);

@@ -8,24 +8,21 @@
 static void facts_are_copied(void **state)
 {
 	_cleanup_picture_ struct picture *pic = picture_new();
-	struct heap_type from = {
-		.tally.facts = { .carriers = 10,
-				 .attributes = 30,
-				 .attributes_max = 3,
-				 .weakrefs = 1 },
-		.facts = { .slots_bytes = 64,
-			   .shared_bytes = 96,
-			   .dataclass = true,
-			   .names = 4,
-			   .late_count = 1 },
+	const struct tally_facts counts = {
+		.carriers = 10, .attributes = 30, .attributes_max = 3, .weakrefs = 1
 	};
+	struct facts from = { .slots_bytes = 64,
+			      .shared_bytes = 96,
+			      .dataclass = true,
+			      .names = 4,
+			      .late_count = 1 };
 
-	from.facts.late[0] = strdup("z");
-	from.facts.bases = strdup("app.Base");
+	from.late[0] = strdup("z");
+	from.bases = strdup("app.Base");
 	pic->types = calloc(1, sizeof(*pic->types));
 	pic->types_count = 1;
-	assert_int_equal(compose_facts(&pic->types[0], &from), 0);
-	facts_fini(&from.facts);
+	assert_int_equal(compose_facts(&pic->types[0], &from, &counts), 0);
+	facts_fini(&from);
 	assert_int_equal(pic->types[0].facts->carriers, 10);
 	assert_int_equal(pic->types[0].facts->weakrefs, 1);
 	assert_int_equal(pic->types[0].facts->slots_bytes, 64);

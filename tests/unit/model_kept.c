@@ -111,6 +111,20 @@ static void what_was_read_fast_is_not_kept(void **state)
 	assert_null(kept.heap);
 }
 
+static void nor_what_takes_much_room(void **state)
+{
+	const struct kept_mark mark = { .known = true };
+	struct kept kept = { 0 };
+
+	kept_put(&kept, &mark, make_heap(LONG_NS));
+	assert_true(kept_lasts(&kept));
+	kept.heap->types = calloc(KEPT_TYPES_MAX + 1, sizeof(*kept.heap->types));
+	kept.heap->types_count = KEPT_TYPES_MAX + 1;
+	assert_false(kept_lasts(&kept));
+	kept_trim(&kept);
+	assert_null(kept.heap);
+}
+
 static void nor_what_was_cut_off_or_may_have_moved(void **state)
 {
 	const struct kept_mark mark = { .known = true }, unknown = { 0 };
@@ -142,6 +156,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(holds_until_the_process_runs),
 		cmocka_unit_test(what_was_read_fast_is_not_kept),
+		cmocka_unit_test(nor_what_takes_much_room),
 		cmocka_unit_test(nor_what_was_cut_off_or_may_have_moved),
 		cmocka_unit_test(a_page_less_is_a_change),
 	};

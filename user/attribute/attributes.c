@@ -4,26 +4,27 @@
 #include "attribute/dicts.h"
 #include "base/util.h"
 
-static void book(struct type *type, enum tally_storage storage)
+static void book(struct worker *w, struct type *type, enum tally_storage storage)
 {
-	type->tally.storage[storage]++;
+	worker_tally(w, type)->storage[storage]++;
 }
 
 /* It could carry attributes and has none. */
-static void book_none(struct type *type)
+static void book_none(struct worker *w, struct type *type)
 {
-	book(type, TALLY_NONE);
-	tally_add_attributes(&type->tally, 0);
+	book(w, type, TALLY_NONE);
+	tally_add_attributes(worker_tally(w, type), 0);
 }
 
 /* Does a weak reference point to it? */
-static void visit_weakrefs(struct type *type, const struct object *obj, const uint8_t *front)
+static void visit_weakrefs(struct worker *w, struct type *type, const struct object *obj,
+			   const uint8_t *front)
 {
 	int64_t at = (int64_t)type->pre + type->weakref_at;
 
 	if (type->weakref_at && at >= 0 && type->weakref_at + 8 <= (int64_t)obj->len &&
 	    load_u64(front + at))
-		type->tally.facts.weakrefs++;
+		worker_tally(w, type)->facts.weakrefs++;
 }
 
 /* A module's dict is a module's, a type's a type's; every other __dict__ is an instance's. */
@@ -39,7 +40,7 @@ static void visit_dict_pointer(struct worker *w, struct type *type, uint64_t dic
 	if (dict && !(dict % 8))
 		dicts_adopt(w, type, dict, owner_kind(type));
 	else
-		book_none(type);
+		book_none(w, type);
 }
 
 /* 3.11: two words in front, values and dict; at most one is set (Include/internal/pycore_object.h).
@@ -82,13 +83,13 @@ static void visit_inline(struct worker *w, struct type *type, const struct objec
 		return;
 	}
 	if ((uint64_t)type->basicsize + l->values_items > obj->len) {
-		book(type, TALLY_NONE);
+		book(w, type, TALLY_NONE);
 		w->torn++;
 		return;
 	}
 	used = values[l->values_valid] && values[l->values_size];
-	book(type, used ? TALLY_INLINE : TALLY_NONE);
-	tally_add_attributes(&type->tally, used ? values[l->values_size] : 0);
+	book(w, type, used ? TALLY_INLINE : TALLY_NONE);
+	tally_add_attributes(worker_tally(w, type), used ? values[l->values_size] : 0);
 }
 
 static void visit_managed(struct worker *w, struct type *type, const struct object *obj,
@@ -151,10 +152,10 @@ void attributes_visit(struct worker *worker, struct type *type, const struct obj
 		      const uint8_t *front)
 {
 	if (type->dict_at != TYPE_DICT_NONE)
-		visit_weakrefs(type, obj, front);
+		visit_weakrefs(worker, type, obj, front);
 	switch (type->dict_at) {
 	case TYPE_DICT_NONE:
-		book(type, type->has_slots ? TALLY_SLOTS : TALLY_NONE);
+		book(worker, type, type->has_slots ? TALLY_SLOTS : TALLY_NONE);
 		break;
 	case TYPE_DICT_MANAGED:
 		visit_managed(worker, type, obj, front);

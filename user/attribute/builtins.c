@@ -13,19 +13,21 @@ static int64_t ob_size(const struct worker *w, const struct object *obj)
 	return (int64_t)object_word(obj, w->layout->ob_size);
 }
 
-static void book_size(struct type *type, int64_t bytes)
+static inline void book_size(struct worker *w, struct type *type, int64_t bytes)
 {
-	type->tally.sizeof_bytes += bytes;
+	worker_tally(w, type)->sizeof_bytes += bytes;
 }
 
-static void book_capacity(struct type *type, uint64_t used, uint64_t owned)
+static inline void book_capacity(struct worker *w, struct type *type, uint64_t used, uint64_t owned)
 {
-	type->tally.capacity_used += (int64_t)used;
-	type->tally.capacity_owned += (int64_t)owned;
+	struct tally *tally = worker_tally(w, type);
+
+	tally->capacity_used += (int64_t)used;
+	tally->capacity_owned += (int64_t)owned;
 }
 
 /* A buffer of @now bytes would do with @least. */
-static void book_spare(const struct worker *w, struct type *type, uint64_t now, uint64_t least)
+static void book_spare(struct worker *w, struct type *type, uint64_t now, uint64_t least)
 {
 	uint64_t block, small;
 
@@ -34,7 +36,7 @@ static void book_spare(const struct worker *w, struct type *type, uint64_t now, 
 	block = whatif_block(&w->shared->whatif, now);
 	small = whatif_block(&w->shared->whatif, least);
 	if (block > small)
-		type->tally.facts.spare_bytes += (int64_t)(block - small);
+		worker_tally(w, type)->facts.spare_bytes += (int64_t)(block - small);
 }
 
 /* The same of a buffer at @addr that was made smaller in place: what malloc gave when it was large
@@ -46,8 +48,9 @@ static void book_spare_resized(struct worker *w, struct type *type, uint64_t add
 	if (!now || now == least || !w->shared->whatif.glibc ||
 	    now > w->layout->small_request_max || worker_block_size(w, addr))
 		return;
-	type->tally.facts.spare_bytes += (int64_t)(MAX(round_up(now + 8, 16), (uint64_t)32) -
-						   whatif_block(&w->shared->whatif, now));
+	worker_tally(w, type)->facts.spare_bytes +=
+		(int64_t)(MAX(round_up(now + 8, 16), (uint64_t)32) -
+			  whatif_block(&w->shared->whatif, now));
 }
 
 static void visit_list(struct worker *w, struct type *type, const struct object *obj)
@@ -59,8 +62,8 @@ static void visit_list(struct worker *w, struct type *type, const struct object 
 
 	if (allocated >> 40 || used > allocated)
 		return (void)w->torn++;
-	book_size(type, builtins_plain_size(type, 0) + (int64_t)bytes);
-	book_capacity(type, used, allocated);
+	book_size(w, type, builtins_plain_size(type, 0) + (int64_t)bytes);
+	book_capacity(w, type, used, allocated);
 	book_spare_resized(w, type, items, bytes, 8 * used);
 	if (items)
 		worker_charge_buffer(w, type, items - front, bytes + front);
@@ -68,7 +71,7 @@ static void visit_list(struct worker *w, struct type *type, const struct object 
 
 static void visit_dict(struct worker *w, struct type *type, const struct object *obj)
 {
-	book_size(type, builtins_plain_size(type, 0));
+	book_size(w, type, builtins_plain_size(type, 0));
 	dicts_visit(w, type, obj);
 }
 
@@ -86,10 +89,10 @@ static void visit_odict(struct worker *w, struct type *type, const struct object
 	visit_dict(w, type, obj);
 	if (count >> 40 || used >> 40)
 		return (void)w->torn++;
-	book_size(type, (int64_t)(fast ? 8 * count : 0) + (int64_t)(node * used));
+	book_size(w, type, (int64_t)(fast ? 8 * count : 0) + (int64_t)(node * used));
 	worker_charge_buffer(w, type, fast, 8 * count);
 	if (block && used) {
-		type->tally.parts[TALLY_BUFFER] += (int64_t)(used * block);
+		worker_tally(w, type)->parts[TALLY_BUFFER] += (int64_t)(used * block);
 		worker_claim(w, block, used);
 	}
 }
@@ -102,9 +105,10 @@ static void visit_set(struct worker *w, struct type *type, const struct object *
 
 	if (!slots || slots >> 40 || (slots & (slots - 1)) || object_word(obj, l->set_used) > slots)
 		return (void)w->torn++;
-	book_size(type, builtins_plain_size(type, 0) +
-				(own ? (int64_t)(slots * l->sizeof_set_entry) : 0));
-	book_capacity(type, object_word(obj, l->set_used), slots);
+	book_size(w, type,
+		  builtins_plain_size(type, 0) +
+			  (own ? (int64_t)(slots * l->sizeof_set_entry) : 0));
+	book_capacity(w, type, object_word(obj, l->set_used), slots);
 	if (!own)
 		return;
 	book_spare(w, type, slots * l->sizeof_set_entry,
@@ -127,8 +131,8 @@ static void run_bytearray_object(struct worker *w, const struct fetch *f, const 
 		return; /* static and shared: that of all empty ones */
 	move.charge.from = bytes;
 	move.charge.from_part = TALLY_OBJECT;
-	bytes->tally.objects--;
-	bytes->tally.sizeof_bytes -= w->layout->sizeof_bytes + length;
+	worker_tally(w, bytes)->objects--;
+	worker_tally(w, bytes)->sizeof_bytes -= w->layout->sizeof_bytes + length;
 	worker_charge(w, &move.charge, f->addr, w->layout->sizeof_bytes + (uint64_t)length);
 }
 
@@ -151,8 +155,8 @@ static void visit_bytearray(struct worker *w, struct type *type, const struct ob
 
 	if (alloc >> 46 || (uint64_t)ob_size(w, obj) > alloc)
 		return (void)w->torn++;
-	book_size(type, builtins_plain_size(type, 0) + (int64_t)alloc);
-	book_capacity(type, (uint64_t)ob_size(w, obj), alloc);
+	book_size(w, type, builtins_plain_size(type, 0) + (int64_t)alloc);
+	book_capacity(w, type, (uint64_t)ob_size(w, obj), alloc);
 	if (ob_size(w, obj) >= 0)
 		book_spare(w, type, alloc, ob_size(w, obj) ? (uint64_t)ob_size(w, obj) + 1 : 0);
 	if (l->bytearray_object == LAYOUT_NONE) {
@@ -160,14 +164,14 @@ static void visit_bytearray(struct worker *w, struct type *type, const struct ob
 		return;
 	}
 	if (alloc)
-		book_size(type, l->sizeof_bytes); /* bytearray_sizeof counts the bytes object */
+		book_size(w, type, l->sizeof_bytes); /* bytearray_sizeof counts the bytes object */
 	charge_bytearray_object(w, type, object_word(obj, l->bytearray_object));
 }
 
 /* Variable-size objects whose __sizeof__ is object's. */
 static void visit_items(struct worker *w, struct type *type, const struct object *obj)
 {
-	book_size(type, builtins_plain_size(type, builtins_items(w, type, obj)));
+	book_size(w, type, builtins_plain_size(type, builtins_items(w, type, obj)));
 }
 
 /* An int with attributes of its own (a subclass): counted as an int. */
@@ -176,7 +180,7 @@ static void visit_int(struct worker *w, struct type *type, const struct object *
 	struct type_size size = builtins_size(w->layout, type, TYPE_SHAPE_INT);
 
 	if (obj->len >= w->layout->sizeof_int)
-		book_size(type, builtins_sizeof(&size, obj->data, obj->block_size));
+		book_size(w, type, builtins_sizeof(&size, obj->data, obj->block_size));
 }
 
 /* The text of a str that is not compact (a subclass), or its old wide copy: own buffers. */
@@ -240,25 +244,25 @@ static void visit_str(struct worker *w, struct type *type, const struct object *
 			      state & l->str_ascii_mask ? l->sizeof_ascii : l->sizeof_compact,
 			      length * kind);
 	if ((state & l->str_compact_mask) && (state & l->str_ascii_mask)) {
-		book_size(type, (int64_t)(type->pre + l->sizeof_ascii + length + 1));
+		book_size(w, type, (int64_t)(type->pre + l->sizeof_ascii + length + 1));
 		if (l->str_wstr != LAYOUT_NONE && object_word(obj, l->str_wstr)) {
 			uint64_t wide = 4 * (length + 1);
 
-			book_size(type, (int64_t)wide);
+			book_size(w, type, (int64_t)wide);
 			worker_charge_buffer(w, type, object_word(obj, l->str_wstr), wide);
 		}
 		return;
 	}
 	if (state & l->str_compact_mask) {
 		data = obj->addr + l->sizeof_compact;
-		book_size(type, (int64_t)(type->pre + l->sizeof_compact + (length + 1) * kind));
-		book_size(type, charge_str_buffers(w, type, obj, data, 0));
+		book_size(w, type, (int64_t)(type->pre + l->sizeof_compact + (length + 1) * kind));
+		book_size(w, type, charge_str_buffers(w, type, obj, data, 0));
 		return;
 	}
 	data = object_word(obj, l->str_data);
 	bytes = data ? (length + 1) * kind : 0;
-	book_size(type, (int64_t)type->pre + (int64_t)l->sizeof_unicode);
-	book_size(type, charge_str_buffers(w, type, obj, data, bytes));
+	book_size(w, type, (int64_t)type->pre + (int64_t)l->sizeof_unicode);
+	book_size(w, type, charge_str_buffers(w, type, obj, data, bytes));
 }
 
 /* Blocks of 64 slots (Modules/_collectionsmodule.c, deque_sizeof); some spare ones are kept for
@@ -276,17 +280,19 @@ static void visit_deque(struct worker *w, struct type *type, const struct object
 	if (length >> 40 || left > 63 || spare > 16)
 		return (void)w->torn++;
 	blocks = length ? (left + length + 63) / 64 : 1;
-	book_size(type, builtins_plain_size(type, 0) + (int64_t)(blocks * l->sizeof_deque_block));
-	book_capacity(type, length, 64 * (blocks + spare));
+	book_size(w, type,
+		  builtins_plain_size(type, 0) + (int64_t)(blocks * l->sizeof_deque_block));
+	book_capacity(w, type, length, 64 * (blocks + spare));
 	block_size = worker_block_size(w, object_word(obj, l->deque_leftblock));
 	if (block_size) { /* mimalloc */
 		worker_claim(w, block_size, blocks + spare);
-		type->tally.parts[TALLY_BUFFER] += (int64_t)((blocks + spare) * block_size);
+		worker_tally(w, type)->parts[TALLY_BUFFER] +=
+			(int64_t)((blocks + spare) * block_size);
 		return;
 	}
 	/* Larger than pymalloc serves: each is a chunk of its own, all alike. */
 	block_size = round_up(asked + (w->shared->census->glibc.present ? 8 : 0), 16);
-	type->tally.parts[TALLY_BUFFER] += (int64_t)((blocks + spare) * block_size);
+	worker_tally(w, type)->parts[TALLY_BUFFER] += (int64_t)((blocks + spare) * block_size);
 	w->malloc_bytes += (blocks + spare) * block_size;
 }
 
@@ -296,7 +302,7 @@ static void run_array_itemsize(struct worker *w, const struct fetch *f, const ui
 
 	if (!itemsize || itemsize > 64)
 		return (void)w->torn++;
-	book_size(f->charge.to, (int64_t)(f->a * itemsize));
+	book_size(w, f->charge.to, (int64_t)(f->a * itemsize));
 	if (f->a)
 		worker_charge(w, &f->charge, f->b, f->a * itemsize);
 }
@@ -315,8 +321,8 @@ static void visit_array(struct worker *w, struct type *type, const struct object
 
 	if (f.a >> 40 || (uint64_t)ob_size(w, obj) > f.a)
 		return (void)w->torn++;
-	book_size(type, builtins_plain_size(type, 0));
-	book_capacity(type, (uint64_t)ob_size(w, obj), f.a);
+	book_size(w, type, builtins_plain_size(type, 0));
+	book_capacity(w, type, (uint64_t)ob_size(w, obj), f.a);
 	worker_fetch(w, &f);
 }
 
@@ -330,7 +336,7 @@ static void run_bytesio_buffer(struct worker *w, const struct fetch *f, const ui
 	    length >> 46)
 		return (void)w->torn++;
 	if (refcount_is_one(w->layout, data))
-		book_size(f->charge.to, (int64_t)w->layout->sizeof_bytes + length);
+		book_size(w, f->charge.to, (int64_t)w->layout->sizeof_bytes + length);
 }
 
 /* Modules/_io/bytesio.c, bytesio_sizeof: with the bytes object, which stays in the row of bytes. */
@@ -343,14 +349,14 @@ static void visit_bytesio(struct worker *w, struct type *type, const struct obje
 		.len = (uint16_t)w->layout->sizeof_var_object,
 	};
 
-	book_size(type, builtins_plain_size(type, 0));
+	book_size(w, type, builtins_plain_size(type, 0));
 	if (f.addr) /* not closed */
 		worker_fetch(w, &f);
 }
 
 static void visit_module(struct worker *w, struct type *type, const struct object *obj)
 {
-	book_size(type, builtins_plain_size(type, 0));
+	book_size(w, type, builtins_plain_size(type, 0));
 	worker_charge_buffer(w, type, object_word(obj, w->layout->module_state), 0);
 }
 
@@ -358,7 +364,7 @@ static void visit_module(struct worker *w, struct type *type, const struct objec
  */
 static void visit_descriptor(struct worker *w, struct type *type, const struct object *obj)
 {
-	book_size(type, builtins_plain_size(type, 0));
+	book_size(w, type, builtins_plain_size(type, 0));
 	types_get(w->types, object_word(obj, w->layout->descr_type));
 }
 
@@ -368,7 +374,7 @@ static void run_code_slots(struct worker *w, const struct fetch *f, const uint8_
 
 	if (slots >> 24)
 		return (void)w->torn++;
-	book_size(f->charge.to, (int64_t)(8 * slots));
+	book_size(w, f->charge.to, (int64_t)(8 * slots));
 }
 
 /* How many slots a frame of the code at @addr has for locals and stack (3.11+). */
@@ -393,7 +399,7 @@ static void fetch_code_slots(struct worker *w, struct type *type, uint64_t addr)
  * (Objects/genobject.c). */
 static void visit_generator(struct worker *w, struct type *type, const struct object *obj)
 {
-	book_size(type, builtins_plain_size(type, 0));
+	book_size(w, type, builtins_plain_size(type, 0));
 	fetch_code_slots(w, type, object_word(obj, w->layout->gen_code_path) & ~7ull);
 }
 
@@ -418,8 +424,9 @@ static void visit_frame(struct worker *w, struct type *type, const struct object
 	};
 
 	if (l->code_nlocalsplus == LAYOUT_NONE)
-		return book_size(type, builtins_plain_size(type, builtins_items(w, type, obj)) - 8);
-	book_size(type, builtins_plain_size(type, 0));
+		return book_size(w, type,
+				 builtins_plain_size(type, builtins_items(w, type, obj)) - 8);
+	book_size(w, type, builtins_plain_size(type, 0));
 	worker_fetch(w, &f);
 }
 
@@ -436,10 +443,10 @@ static void visit_type(struct worker *w, struct type *metatype, const struct obj
 	struct type *type = types_get(w->types, obj->addr);
 
 	if (!type) {
-		book_size(metatype, builtins_plain_size(metatype, 0));
+		book_size(w, metatype, builtins_plain_size(metatype, 0));
 		return (void)w->torn++;
 	}
-	book_size(metatype,
+	book_size(w, metatype,
 		  (int64_t)metatype->pre + ((type->flags & TPFLAGS_HEAPTYPE) ? l->sizeof_heap_type
 									     : l->sizeof_type));
 	if (!(type->flags & TPFLAGS_HEAPTYPE))
@@ -515,7 +522,8 @@ static bool row_fits(const struct builtin *row, const char *name, const struct l
 	if (!streq(row->name, name))
 		return false;
 	return !row->basicsize_offset ||
-	       type->basicsize == *(const uint32_t *)((const char *)layout + row->basicsize_offset);
+	       type->basicsize ==
+		       (int32_t) * (const uint32_t *)((const char *)layout + row->basicsize_offset);
 }
 
 const struct builtin *builtins_find(const struct layout *layout, struct memory *mem,
@@ -535,24 +543,27 @@ struct type_size builtins_size(const struct layout *l, const struct type *type,
 			       enum type_shape shape)
 {
 	bool tagged = l->int_format == LAYOUT_INT_TAG;
-	struct type_size size = { .base = builtins_plain_size(type, 0), .at = l->ob_type };
+	struct type_size size = {
+		.base = (int32_t)builtins_plain_size(type, 0),
+		.at = (uint16_t)l->ob_type,
+	};
 
 	if (type->builtin)
 		size.base += type->builtin->more;
 
 	if (shape == TYPE_SHAPE_ITEMS) {
 		size.item = type->itemsize;
-		size.at = l->ob_size;
+		size.at = (uint16_t)l->ob_size;
 	}
 	/* int's own __sizeof__: at least one digit from 3.11 on (Objects/longobject.c,
 	 * int___sizeof___impl). */
 	if (shape == TYPE_SHAPE_INT)
 		size = (struct type_size){
-			.base = (int64_t)(type->pre + l->sizeof_int),
-			.item = l->sizeof_digit,
+			.base = (int32_t)(type->pre + l->sizeof_int),
+			.item = (int32_t)l->sizeof_digit,
 			.least = l->int_counts_zero_digit,
-			.at = tagged ? l->int_tag : l->ob_size,
-			.shift = tagged ? l->int_tag_shift : 0,
+			.at = (uint16_t)(tagged ? l->int_tag : l->ob_size),
+			.shift = (uint8_t)(tagged ? l->int_tag_shift : 0),
 		};
 	return size;
 }

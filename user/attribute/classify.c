@@ -103,7 +103,7 @@ static inline void visit_insides(struct worker *w, struct type *type, const uint
 	if (type->builtin && type->builtin->visit) {
 		type->builtin->visit(w, type, &obj);
 	} else {
-		type->tally.sizeof_bytes +=
+		worker_tally(w, type)->sizeof_bytes +=
 			builtins_plain_size(type, builtins_items(w, type, &obj)) +
 			(type->builtin ? type->builtin->more : 0);
 		if (!type->builtin)
@@ -117,14 +117,16 @@ static inline void visit_insides(struct worker *w, struct type *type, const uint
 static void visit_object(struct worker *w, struct type *type, const uint8_t *data, uint32_t len,
 			 uint64_t addr, uint64_t size)
 {
-	type->tally.objects++;
-	type->tally.parts[TALLY_OBJECT] += (int64_t)size;
+	struct tally *tally = worker_tally(w, type);
+
+	tally->objects++;
+	tally->parts[TALLY_OBJECT] += (int64_t)size;
 	if (type->addr == w->shared->samples_type)
 		samples_meet(&w->samples, addr + type->pre, size);
 	if (type->shape == TYPE_SHAPE_OTHER)
 		visit_insides(w, type, data, len, addr, size);
 	else
-		type->tally.sizeof_bytes += builtins_sizeof(&type->size, data + type->pre, size);
+		tally->sizeof_bytes += builtins_sizeof(&type->size, data + type->pre, size);
 }
 
 /* Dead objects that do not look it: their type word, or all of them, was overwritten. */
@@ -200,7 +202,7 @@ struct walk {
 
 static void recent_book(struct recent *recent, const struct walk *walk)
 {
-	struct tally *tally = &recent->type->tally;
+	struct tally *tally = worker_tally(walk->worker, recent->type);
 
 	if (recent->shape == TYPE_SHAPE_FIXED)
 		recent->sizeof_bytes = recent->objects * recent->type->size.base;

@@ -103,8 +103,10 @@ static inline void dict_book_values_prefix(struct worker *worker, const struct c
 		return;
 	}
 	if (tells) {
-		charge->to->tally.storage[data[6] ? TALLY_INLINE : TALLY_NONE]++;
-		tally_add_attributes(&charge->to->tally, data[6]);
+		struct tally *tally = worker_tally(worker, charge->to);
+
+		tally->storage[data[6] ? TALLY_INLINE : TALLY_NONE]++;
+		tally_add_attributes(tally, data[6]);
 	}
 	worker_charge(worker, charge, values - prefix, prefix);
 }
@@ -167,13 +169,13 @@ static int64_t dict_spare(const struct worker *worker, const struct dict_keys *k
 }
 
 /* Numbers of a dict that come with it when it goes to a row (@sign 1) or leaves one (-1). */
-static void dict_book(struct type *type, const struct dict_keys *k, uint64_t used, uint64_t values,
-		      int sign)
+static void dict_book(struct tally *tally, const struct dict_keys *k, uint64_t used,
+		      uint64_t values, int sign)
 {
-	type->tally.sizeof_bytes += sign * dict_sizeof_extra(k, values);
-	type->tally.capacity_used += sign * (int64_t)used;
-	type->tally.capacity_owned += sign * (int64_t)k->slots;
-	type->tally.facts.spare_bytes += sign * k->spare;
+	tally->sizeof_bytes += sign * dict_sizeof_extra(k, values);
+	tally->capacity_used += sign * (int64_t)used;
+	tally->capacity_owned += sign * (int64_t)k->slots;
+	tally->facts.spare_bytes += sign * k->spare;
 }
 
 /*
@@ -206,17 +208,21 @@ static bool dict_keys_are_general(const struct worker *worker, const uint8_t *he
 }
 
 /* An instance of @type has its attributes in a dict with these keys. */
-static void dict_book_attributes(struct type *type, uint64_t keys, enum tally_dict_layout layout,
-				 uint64_t used)
+static void dict_book_attributes(struct worker *worker, struct type *type, uint64_t keys,
+				 enum tally_dict_layout layout, uint64_t used)
 {
-	type->tally.storage[storage_of_layout[layout]]++;
-	tally_add_attributes(&type->tally, used);
+	struct tally *tally = worker_tally(worker, type);
+	struct type_samples *samples;
+
+	tally->storage[storage_of_layout[layout]]++;
+	tally_add_attributes(tally, used);
 	if (layout == TALLY_DICT_EMPTY || keys == type->cached_keys)
 		return;
-	if (layout == TALLY_DICT_SPLIT)
-		type->samples.orphan = keys;
-	else
-		type_sample_keys(&type->samples, keys);
+	samples = worker_samples(worker, type);
+	if (samples && layout == TALLY_DICT_SPLIT)
+		samples->orphan = keys;
+	else if (samples)
+		type_sample_keys(samples, keys);
 }
 
 /*
@@ -270,7 +276,7 @@ static void dict_book_keys(struct worker *worker, const struct charge *to,
 	charge = *to;
 	charge.layout = dict_layout_of(&k, values);
 	if (dict->tells)
-		dict_book_attributes(charge.to, dict->keys, charge.layout, dict->used);
+		dict_book_attributes(worker, charge.to, dict->keys, charge.layout, dict->used);
 	if (charge.owner == CHARGE_NO_DICT)
 		return;
 
@@ -280,10 +286,10 @@ static void dict_book_keys(struct worker *worker, const struct charge *to,
 	tally_dicts_add(&worker->by_owner[charge.owner], &d, 1);
 	if (charge.from) {
 		tally_dicts_add(&worker->by_owner[TALLY_OWNER_PLAIN], &d, -1);
-		dict_book(charge.from, &k, dict->used, values, -1);
+		dict_book(worker_tally(worker, charge.from), &k, dict->used, values, -1);
 	} else {
 		tally_dicts_add(&worker->by_layout[charge.layout], &d, 1);
-		dict_book(charge.to, &k, dict->used, values, 1);
+		dict_book(worker_tally(worker, charge.to), &k, dict->used, values, 1);
 	}
 	charge.to_part = charge.from_part = TALLY_DICT_KEYS;
 	if (k.refcnt == 1 && !dict_keys_are_empty(&k))
@@ -378,8 +384,8 @@ static void dict_run_adopt(struct worker *worker, const struct fetch *f, const u
 		object.from_part = TALLY_OBJECT;
 		object.owner = object.layout = CHARGE_NO_DICT; /* booked with the keys */
 		worker_charge(worker, &object, f->addr - dict->pre, 0);
-		dict->tally.objects--;
-		dict->tally.sizeof_bytes -= dict->basicsize + dict->pre;
+		worker_tally(worker, dict)->objects--;
+		worker_tally(worker, dict)->sizeof_bytes -= dict->basicsize + dict->pre;
 	}
 	size = worker_block_size(worker, f->addr - dict->pre);
 	if (!size)
@@ -449,7 +455,7 @@ static void dict_run_shared_keys(struct worker *worker, const struct fetch *f, c
 		worker->torn++;
 		return;
 	}
-	metatype->tally.sizeof_bytes += (int64_t)k.bytes;
+	worker_tally(worker, metatype)->sizeof_bytes += (int64_t)k.bytes;
 	/* An instance whose class was assigned has the keys of another class, and may have been met
 	 * first. */
 	if (addrset_add(worker->shared->claimed, f->addr))

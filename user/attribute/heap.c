@@ -15,6 +15,8 @@
 /* Shared dicts that are met more than once are rare; a program that is all of them is cut off here.
  */
 #define CLAIMED_MAX (1u << 20)
+/* Room is given back for so many rows at once. */
+#define ROWS_AT_ONCE 4096
 /* Segments of one file lie next to each other, alignment apart. */
 #define SEGMENTS_GAP_MAX (4 * MiB)
 
@@ -22,6 +24,7 @@ struct taking {
 	const struct heap_request *request;
 	struct census census;
 	struct attribution shared;
+	struct memory *types_mem;
 	struct worker workers[CENSUS_THREADS_MAX];
 	struct census_visitor visitors[CENSUS_THREADS_MAX];
 	size_t count;
@@ -32,6 +35,8 @@ static void taking_fini(struct taking *t)
 {
 	for (size_t i = 0; i < t->count; i++)
 		worker_fini(&t->workers[i]);
+	types_freep(&t->shared.types);
+	memory_freep(&t->types_mem);
 	addrset_freep(&t->shared.claimed);
 	addrcache_freep(&t->shared.found);
 	census_fini(&t->census);
@@ -139,6 +144,9 @@ static int taking_init(struct taking *t, const struct heap_request *request)
 	find_static_range(request->py, request->maps, &t->shared);
 	if (!t->shared.claimed || !t->shared.found)
 		return -ENOMEM;
+	r = memory_clone(request->mem, &t->types_mem);
+	if (!r)
+		r = worker_types_new(&t->shared, t->types_mem);
 	for (size_t i = 0;
 	     !r && i < MIN(MAX(request->threads, 1u), (unsigned int)CENSUS_THREADS_MAX); i++) {
 		t->visitors[i] = (struct census_visitor){
@@ -163,37 +171,27 @@ static void adopt_static_dicts(struct taking *t)
 {
 	struct worker *w = &t->workers[0];
 
-	for (size_t k = 0; k < t->count; k++) {
-		for (size_t i = 0; i < types_count(t->workers[k].types); i++) {
-			const struct type *type = types_at(t->workers[k].types, i);
-			struct type *meta;
+	for (size_t i = 0; i < types_count(t->shared.types); i++) {
+		const struct type *type = types_at(t->shared.types, i);
+		struct type *meta;
 
-			if ((type->flags & TPFLAGS_HEAPTYPE) || !type->dict || type->dict % 8 ||
-			    !addrset_add(t->shared.claimed, type->addr))
-				continue;
-			meta = types_get(w->types, type->meta);
-			if (meta)
-				dicts_adopt_static(w, meta, type->dict);
-		}
+		if ((type->flags & TPFLAGS_HEAPTYPE) || !type->dict || type->dict % 8)
+			continue;
+		meta = types_get(t->shared.types, type->meta);
+		if (meta)
+			dicts_adopt_static(w, meta, type->dict);
 	}
 	worker_flush(w);
 }
 
 /* What was not booked one by one because the type says it all. */
-static void complete_tally(const struct type *type, struct tally *tally)
+static void complete_tally(struct tally *tally)
 {
 	int64_t stored = 0;
 
 	for (int i = 0; i < TALLY_STORAGES; i++)
 		stored += tally->storage[i];
 	tally->storage[TALLY_NONE] += tally->objects - stored;
-}
-
-static int compare_types(const void *a, const void *b)
-{
-	const struct type *x = *(const struct type *const *)a, *y = *(const struct type *const *)b;
-
-	return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
 /*
@@ -226,81 +224,88 @@ static int64_t tally_bytes(const struct tally *tally)
 /* Classes with a smaller share than one in so many have no facts read. */
 #define FACTS_SHARE 200
 
-/* One type as all workers saw it. */
-struct merged {
-	const struct type *type;
-	struct tally tally;
-	struct type_samples samples;
-};
-
-static void merge_samples(struct type_samples *sum, const struct type_samples *s)
-{
-	for (uint64_t i = 0; i < MIN(s->met, (uint64_t)TYPE_SAMPLES); i++)
-		type_sample_keys(sum, s->keys[i]);
-	if (s->orphan)
-		sum->orphan = s->orphan;
-}
-
 static int64_t count_all_bytes(const struct taking *t)
 {
 	int64_t sum = 0;
 
-	for (size_t k = 0; k < t->count; k++)
-		for (size_t i = 0; i < types_count(t->workers[k].types); i++)
-			sum += tally_bytes(&types_at(t->workers[k].types, i)->tally);
+	for (size_t i = 0; i < types_count(t->shared.types); i++) {
+		struct tally tally = tally_unpack(&types_at(t->shared.types, i)->settled);
+
+		sum += tally_bytes(&tally);
+	}
 	return sum;
 }
 
-static bool wants_facts(const struct heap_request *request, const struct merged *m,
-			int64_t all_bytes)
+static bool wants_facts(const struct heap_request *request, const struct type *type,
+			const struct tally *tally, int64_t all_bytes)
 {
-	return m->type->python_class && m->tally.facts.carriers > 0 &&
-	       (request->thorough || tally_bytes(&m->tally) > all_bytes / FACTS_SHARE);
+	return type->python_class && tally->facts.carriers > 0 &&
+	       (request->thorough || tally_bytes(tally) > all_bytes / FACTS_SHARE);
 }
 
-static int add_row(struct heap *heap, struct facts_collect *facts, const struct merged *m,
-		   bool with_facts)
+static int add_shared_keys(struct heap_type *row, const struct names *names,
+			   const struct type *type)
+{
+	struct names_keys keys;
+
+	if (names_of_shared_keys(names, type, &keys) < 0)
+		return 0;
+	row->shared_keys = malloc(sizeof(*row->shared_keys));
+	if (!row->shared_keys) {
+		names_keys_fini(&keys);
+		return -ENOMEM;
+	}
+	*row->shared_keys = keys;
+	return 0;
+}
+
+static int add_facts(struct heap_type *row, struct facts_collect *collect, const struct type *type,
+		     const struct tally *tally)
+{
+	struct type_samples samples = types_samples(type);
+
+	row->facts = calloc(1, sizeof(*row->facts));
+	return row->facts ? facts_collect(collect, type, tally, &samples, row->facts) : -ENOMEM;
+}
+
+static int add_row(struct heap *heap, struct facts_collect *collect, const struct type *type,
+		   const struct tally *tally, bool with_facts)
 {
 	struct heap_type *row = &heap->types[heap->types_count];
-	const struct type *type = m->type;
 	char name[4 * NAMES_MAX];
-	int r = 0;
+	int r;
 
-	names_of_type(facts->names, type, name, sizeof(name));
+	names_of_type(collect->names, type, name, sizeof(name));
 	*row = (struct heap_type){
 		.addr = type->addr,
 		.name = strdup(name),
 		.heap = type->flags & TPFLAGS_HEAPTYPE,
-		.has_capacity = m->tally.capacity_owned || m->tally.capacity_used,
-		.tally = m->tally,
+		.has_capacity = tally->capacity_owned || tally->capacity_used,
 	};
-	if (!row->name)
-		return -ENOMEM;
 	heap->types_count++;
-	heap->python_bytes += (uint64_t)tally_bytes(&m->tally);
-	row->has_shared_keys = !names_of_shared_keys(facts->names, type, &row->shared_keys);
-	if (with_facts)
-		r = facts_collect(facts, type, &m->tally, &m->samples, &row->facts);
-	row->has_facts = with_facts && !r;
-	return r;
+	heap->python_bytes += (uint64_t)tally_bytes(tally);
+	r = row->name ? tally_pack(&row->tally, tally) : -ENOMEM;
+	if (!r)
+		r = add_shared_keys(row, collect->names, type);
+	return !r && with_facts ? add_facts(row, collect, type, tally) : r;
 }
 
 /* The row with most of it: bytes that were @found, or else all buffers. NULL: none has any. */
-static struct tally *most_buffers(struct heap *heap, bool found)
+static struct heap_type *most_buffers(struct heap *heap, bool found)
 {
-	struct tally *most = NULL;
+	struct heap_type *most = NULL;
 	int64_t least = 0;
 
 	for (size_t i = 0; i < heap->types_count; i++) {
-		struct tally *tally = &heap->types[i].tally;
-		int64_t bytes = tally->parts[TALLY_BUFFER];
+		struct tally tally = tally_unpack(&heap->types[i].tally);
+		int64_t bytes = tally.parts[TALLY_BUFFER];
 
 		if (found)
-			bytes = MIN(bytes, tally->found_bytes);
+			bytes = MIN(bytes, tally.found_bytes);
 		if (bytes <= least)
 			continue;
 		least = bytes;
-		most = tally;
+		most = &heap->types[i];
 	}
 	return most;
 }
@@ -311,62 +316,62 @@ static struct tally *most_buffers(struct heap *heap, bool found)
  * than there is: whoever found most gives it back, then whoever has most, and the books balance.
  * That is little, for most of what is found has its one owner.
  */
-static void settle_buffers(struct heap *heap, int64_t too_much)
+static int settle_buffers(struct heap *heap, int64_t too_much)
 {
-	for (int pass = 0; pass < 2; pass++) {
-		struct tally *most;
+	int r = 0;
 
-		while (too_much > 0 && (most = most_buffers(heap, !pass))) {
-			int64_t bytes = MIN(too_much, most->parts[TALLY_BUFFER]);
+	for (int pass = 0; pass < 2; pass++) {
+		struct heap_type *most;
+
+		while (!r && too_much > 0 && (most = most_buffers(heap, !pass))) {
+			struct tally tally = tally_unpack(&most->tally);
+			int64_t bytes = MIN(too_much, tally.parts[TALLY_BUFFER]);
 
 			if (!pass)
-				bytes = MIN(bytes, most->found_bytes);
-			most->parts[TALLY_BUFFER] -= bytes;
-			most->found_bytes -= MIN(most->found_bytes, bytes);
+				bytes = MIN(bytes, tally.found_bytes);
+			tally.parts[TALLY_BUFFER] -= bytes;
+			tally.found_bytes -= MIN(tally.found_bytes, bytes);
 			heap->python_bytes -= (uint64_t)bytes;
 			too_much -= bytes;
+			r = tally_pack(&most->tally, &tally);
 		}
 	}
+	return r;
 }
 
-/* One row per type, whichever worker met it. */
+/* One row per type. */
 static int merge_types(struct taking *t, struct heap *heap)
 {
 	struct names names = { .layout = t->request->layout, .mem = t->workers[0].mem };
-	struct facts_collect facts = {
+	struct facts_collect collect = {
 		.names = &names,
-		.types = t->workers[0].types,
+		.types = t->shared.types,
 		.whatif = &t->shared.whatif,
 	};
-	int64_t all_bytes = count_all_bytes(t);
-	_cleanup_free_ struct type **all = NULL;
-	size_t count = 0, n = 0;
+	size_t count = types_count(t->shared.types);
+	int64_t all_bytes;
 	int r = 0;
 
-	for (size_t k = 0; k < t->count; k++)
-		count += types_count(t->workers[k].types);
-	all = calloc(count + 1, sizeof(struct type *));
+	for (size_t k = 0; !r && k < t->count; k++)
+		r = worker_settle(&t->workers[k]);
+	if (r < 0)
+		return r;
+	all_bytes = count_all_bytes(t);
 	heap->types = calloc(count + 1, sizeof(*heap->types));
-	if (!all || !heap->types)
+	if (!heap->types)
 		return -ENOMEM;
-	for (size_t k = 0; k < t->count; k++)
-		for (size_t i = 0; i < types_count(t->workers[k].types); i++)
-			all[n++] = types_at(t->workers[k].types, i);
-	qsort(all, n, sizeof(struct type *), compare_types);
-	for (size_t i = 0; !r && i < n;) {
-		struct merged m = { .type = all[i] };
+	for (size_t i = 0; !r && i < count; i++) {
+		struct type *type = types_at(t->shared.types, i);
+		struct tally tally = tally_unpack(&type->settled);
 
-		for (; i < n && all[i]->addr == m.type->addr; i++) {
-			tally_add(&m.tally, &all[i]->tally);
-			merge_samples(&m.samples, &all[i]->samples);
-		}
-		complete_tally(m.type, &m.tally);
-		settle_parts(&m.tally);
-		if (m.tally.objects || tally_bytes(&m.tally))
-			r = add_row(heap, &facts, &m, wants_facts(t->request, &m, all_bytes));
+		tally_packed_fini(&type->settled); /* its room is the row's now */
+		complete_tally(&tally);
+		settle_parts(&tally);
+		if (tally.objects || tally_bytes(&tally))
+			r = add_row(heap, &collect, type, &tally,
+				    wants_facts(t->request, type, &tally, all_bytes));
 	}
-	settle_buffers(heap, (int64_t)t->given_too_much);
-	return r;
+	return r ? r : settle_buffers(heap, (int64_t)t->given_too_much);
 }
 
 /* The same for mimalloc. Its segment bytes are the sum of the four others, to the byte. */
@@ -452,6 +457,7 @@ static void close_books(struct taking *t, struct heap *heap)
 
 static void sum_workers(struct taking *t, struct heap *heap)
 {
+	heap->books.bytes_read += memory_get_stats(t->types_mem).bytes_read;
 	for (size_t k = 0; k < t->count; k++) {
 		struct worker *w = &t->workers[k];
 
@@ -470,7 +476,7 @@ static int read_samples(struct taking *t, struct heap *heap)
 {
 	struct samples_reader reader = {
 		.names = { .layout = t->request->layout, .mem = t->workers[0].mem },
-		.types = t->workers[0].types,
+		.types = t->shared.types,
 		.values = t->request->samples_values,
 	};
 	const struct type *type =
@@ -579,13 +585,34 @@ int heap_take(const struct heap_request *request, struct heap **ret)
 	return 0;
 }
 
+static void heap_type_fini(struct heap_type *row)
+{
+	free(row->name);
+	tally_packed_fini(&row->tally);
+	if (row->shared_keys)
+		names_keys_fini(row->shared_keys);
+	free(row->shared_keys);
+	if (row->facts)
+		facts_fini(row->facts);
+	free(row->facts);
+}
+
+void heap_drop_last(struct heap *heap)
+{
+	struct heap_type *shorter;
+
+	heap_type_fini(&heap->types[--heap->types_count]);
+	if (heap->types_count % ROWS_AT_ONCE)
+		return;
+	shorter = reallocarray(heap->types, heap->types_count + 1, sizeof(*shorter));
+	if (shorter)
+		heap->types = shorter;
+}
+
 void heap_free(struct heap *heap)
 {
-	for (size_t i = 0; i < heap->types_count; i++) {
-		free(heap->types[i].name);
-		names_keys_fini(&heap->types[i].shared_keys);
-		facts_fini(&heap->types[i].facts);
-	}
+	for (size_t i = 0; i < heap->types_count; i++)
+		heap_type_fini(&heap->types[i]);
 	for (size_t i = 0; i < heap->duplicates.values_count; i++)
 		free(heap->duplicates.values[i].text);
 	free(heap->types);

@@ -22,14 +22,12 @@
 struct heap_type {
 	uint64_t addr;
 	char *name;
-	bool heap;	   /* not a static type */
-	bool has_capacity; /* its instances have room that they may not use */
-	bool has_shared_keys;
-	struct names_keys shared_keys;
-	bool has_facts; /* a Python class of which there is much, or that everything was asked about
-			 */
-	struct facts facts;
-	struct tally tally;
+	struct tally_packed tally;
+	struct names_keys *shared_keys; /* NULL: none */
+	struct facts *facts; /* of a Python class of which there is much, or that everything was
+				asked about; else NULL */
+	bool heap;	     /* not a static type */
+	bool has_capacity;   /* its instances have room that they may not use */
 };
 
 #define HEAP_VALUES_MAX 5
@@ -102,5 +100,7 @@ struct heap_request {
 
 /* 0; -ESRCH, -EPERM, -ENOMEM; an interruption with anything seen gives 0 and heap->interrupted. */
 int heap_take(const struct heap_request *request, struct heap **ret);
+/* Gives up the last row, and its room. */
+void heap_drop_last(struct heap *heap);
 void heap_free(struct heap *heap);
 DEFINE_CLEANUP(struct heap, heap_free)

@@ -12,9 +12,9 @@ static uint64_t word_behind(const struct worker *w, const struct object *obj, ui
 	return object_word(obj, w->layout->sizeof_object + offset);
 }
 
-static void book_size(struct type *type, uint64_t bytes)
+static void book_size(struct worker *w, struct type *type, uint64_t bytes)
 {
-	type->tally.sizeof_bytes += (int64_t)bytes;
+	worker_tally(w, type)->sizeof_bytes += (int64_t)bytes;
 }
 
 /*
@@ -34,12 +34,12 @@ static void visit_decimal(struct worker *w, struct type *type, const struct obje
 {
 	uint64_t alloc = word_behind(w, obj, DECIMAL_ALLOC);
 
-	book_size(type, (uint64_t)builtins_plain_size(type, 0));
+	book_size(w, type, (uint64_t)builtins_plain_size(type, 0));
 	if (word_behind(w, obj, DECIMAL_FLAGS) & DECIMAL_NOT_OWN)
 		return;
 	if (alloc >> 40)
 		return (void)w->torn++;
-	book_size(type, 8 * alloc);
+	book_size(w, type, 8 * alloc);
 	worker_charge_buffer(w, type, word_behind(w, obj, DECIMAL_DATA), 8 * alloc);
 }
 
@@ -55,7 +55,7 @@ static void visit_cdata(struct worker *w, struct type *type, const struct object
 		 inside = obj->addr + w->layout->sizeof_object + CDATA_VALUE;
 	bool own = (uint32_t)word_behind(w, obj, CDATA_NEEDSFREE);
 
-	book_size(type, (uint64_t)builtins_plain_size(type, builtins_items(w, type, obj)));
+	book_size(w, type, (uint64_t)builtins_plain_size(type, builtins_items(w, type, obj)));
 	if (own && at != inside)
 		worker_charge_buffer(w, type, at, word_behind(w, obj, CDATA_BYTES));
 }
@@ -68,7 +68,7 @@ static void visit_stringio(struct worker *w, struct type *type, const struct obj
 {
 	uint64_t size = word_behind(w, obj, STRINGIO_BUF_SIZE);
 
-	book_size(type, (uint64_t)builtins_plain_size(type, 0));
+	book_size(w, type, (uint64_t)builtins_plain_size(type, 0));
 	if (size >> 40)
 		return (void)w->torn++;
 	worker_charge_buffer(w, type, word_behind(w, obj, STRINGIO_BUF), 4 * size);
@@ -83,12 +83,12 @@ static void visit_buffered(struct worker *w, struct type *type, const struct obj
 	uint64_t buffer = word_behind(w, obj, BUFFERED_BUFFER),
 		 size = word_behind(w, obj, BUFFERED_BUFFER_SIZE);
 
-	book_size(type, (uint64_t)builtins_plain_size(type, 0));
+	book_size(w, type, (uint64_t)builtins_plain_size(type, 0));
 	if (!buffer)
 		return;
 	if (size >> 46)
 		return (void)w->torn++;
-	book_size(type, size);
+	book_size(w, type, size);
 	worker_charge_buffer(w, type, buffer, size);
 }
 
@@ -105,11 +105,11 @@ static void run_element_extra(struct worker *w, const struct fetch *f, const uin
 
 	if (allocated >> 40)
 		return (void)w->torn++;
-	book_size(f->charge.to, EXTRA_BYTES);
+	book_size(w, f->charge.to, EXTRA_BYTES);
 	worker_charge(w, &f->charge, f->addr, EXTRA_BYTES);
 	if (children == f->addr + EXTRA_ALLOCATED + 16)
 		return;
-	book_size(f->charge.to, 8 * allocated);
+	book_size(w, f->charge.to, 8 * allocated);
 	worker_charge(w, &f->charge, children, 8 * allocated);
 }
 
@@ -122,7 +122,7 @@ static void visit_element(struct worker *w, struct type *type, const struct obje
 		.len = EXTRA_ALLOCATED + 16,
 	};
 
-	book_size(type, (uint64_t)builtins_plain_size(type, 0));
+	book_size(w, type, (uint64_t)builtins_plain_size(type, 0));
 	if (f.addr)
 		worker_fetch(w, &f);
 }
@@ -150,7 +150,7 @@ static void run_ndarray_bytes(struct worker *w, const struct fetch *f, const uin
 
 	if (__builtin_mul_overflow(load_u64(data), load_u64(data + f->b), &bytes) || bytes >> 46)
 		return (void)w->torn++;
-	book_size(f->charge.to, bytes);
+	book_size(w, f->charge.to, bytes);
 }
 
 /* array_sizeof: the object, its dimensions and strides, and the data if they are its own. */
@@ -168,7 +168,7 @@ static void visit_ndarray(struct worker *w, struct type *type, const struct obje
 
 	if (nd > NDARRAY_ND_MAX)
 		return (void)w->torn++;
-	book_size(type, (uint64_t)builtins_plain_size(type, 0) + 16 * nd);
+	book_size(w, type, (uint64_t)builtins_plain_size(type, 0) + 16 * nd);
 	if (!(flags & NDARRAY_OWNDATA))
 		return; /* a view: the bytes are another's */
 	worker_charge_buffer(w, type, object_word(obj, NDARRAY_DATA), 0);

@@ -318,7 +318,7 @@ static int add_slots(struct view *v)
 	for (int depth = 0; !r && type && type->has_slots && depth < BASES_MAX; depth++) {
 		if (type->python_class)
 			r = add_members(v, type);
-		type = type->base ? types_get(v->reader->types, type->base) : NULL;
+		type = type->base_type;
 	}
 	return r;
 }

@@ -62,6 +62,19 @@ struct tally {
 	struct tally_facts facts;
 };
 
+/* A tally in a tenth of its room, for there may be very many: only what is not 0 takes any. */
+#define TALLY_PACKED_INSIDE 15u
+
+struct tally_packed {
+	uint8_t bytes[TALLY_PACKED_INSIDE]; /* or the address of more than fit */
+	uint8_t outside;
+};
+
+/* What was in @packed is replaced. 0, or -ENOMEM with @packed as it was. */
+int tally_pack(struct tally_packed *packed, const struct tally *t);
+struct tally tally_unpack(const struct tally_packed *packed);
+void tally_packed_fini(struct tally_packed *packed);
+
 struct tally_dicts {
 	int64_t count, bytes, used, owned;
 };

@@ -36,46 +36,51 @@ enum type_shape {
 
 /* sys.getsizeof of an instance: base + item * max(|word at `at`| >> shift, least). */
 struct type_size {
-	int64_t base, item, least;
-	uint32_t at, shift;
+	int32_t base, item;
+	uint16_t at;
+	uint8_t least, shift;
 };
 
 /* Key tables that instances own: a random choice of them, to see later which names are in there. */
 #define TYPE_SAMPLES 32
 
 struct type_samples {
-	uint64_t met;		     /* how many there were to choose from */
+	uint64_t met;	  /* how many there were to choose from */
+	uint64_t largest; /* hash among them, once there are so many */
+	uint64_t orphan;  /* up to 3.10: one that its class gave up and instances still share; 0:
+			     none met */
 	uint64_t keys[TYPE_SAMPLES]; /* those with the smallest hashes, in no order */
-	uint64_t largest;	     /* hash among them, once there are so many */
-	uint64_t orphan; /* up to 3.10: one that its class gave up and instances still share; 0:
-			    none met */
 };
 
+/* As small as can be: a program may make a hundred thousand of them. */
 struct type {
 	uint64_t addr;
-	uint64_t meta, base, flags, dict, name, qualname, ht_name, cached_keys;
-	uint64_t mro;
-	int64_t basicsize, itemsize, dictoffset, weaklistoffset;
-	uint32_t version_tag;
-	int32_t weakref_at; /* of the list of weak references, from the object; 0: none */
-	uint64_t min_size;  /* no instance is smaller; its header in front included */
-	uint32_t pre;	    /* bytes in front of the object: GC head, pre-header */
-	bool python_class;  /* made by a class statement, not by C code */
-	bool is_module;	    /* types.ModuleType or a subclass */
-	bool has_slots;	    /* it or a base declares __slots__ with names */
-	enum type_shape shape;
-	struct type_size size; /* for all shapes but OTHER */
-	enum type_dict dict_at;
+	uint64_t meta, dict, name, qualname, cached_keys, mro;
 	const struct builtin *builtin; /* the nearest base whose instances we know; NULL: none */
-	bool complete;		       /* its bases have been read too */
-	struct tally tally;
-	struct type_samples samples;
-	struct type *base_type; /* NULL: object, or not read */
+	struct type *base_type;	       /* NULL: object, or not read */
+	struct tally_packed settled;   /* what types_settle() was told */
+	struct type_samples *samples;  /* likewise; with room for as many keys as were met */
+	uint32_t index;		       /* among all types, in the order of their first sight */
+	uint32_t flags;
+	int32_t basicsize, itemsize; /* below 1 MiB */
+	int32_t dictoffset;	     /* 0 where dict_at does without it */
+	int32_t weakref_at;	     /* of the list of weak references, from the object; 0: none */
+	uint32_t min_size;	     /* no instance is smaller; its header in front included */
+	struct type_size size;	     /* for all shapes but OTHER */
+	uint8_t pre;		     /* bytes in front of the object: GC head, pre-header */
+	uint8_t shape;		     /* enum type_shape */
+	uint8_t dict_at;	     /* enum type_dict */
+	bool python_class;	     /* made by a class statement, not by C code */
+	bool is_module;		     /* types.ModuleType or a subclass */
+	bool has_slots;		     /* it or a base declares __slots__ with names */
+	bool complete;		     /* its bases have been read too */
 };
 
 struct types; /* the cache */
 
 /*
+ * For several threads at once: each type is read once for all of them.
+ *
  * @is_possible: false for addresses where no type object lives: unmapped ones, and pymalloc's pools
  * (a type object is too large for them). Asked before anything is read.
  */
@@ -94,6 +99,13 @@ static inline bool types_may_be_at(uint64_t addr)
 	return !(addr % 8) && addr >= 0x10000 && !(addr >> 47);
 }
 
+/* Adds what was counted of @type, and the samples if any. 0 or -ENOMEM. */
+int types_settle(struct types *types, struct type *type, const struct tally *tally,
+		 const struct type_samples *samples);
+
+/* What was settled of samples. */
+struct type_samples types_samples(const struct type *type);
+
 /* All types seen so far, in the order of their first sight; the list may grow while it is walked by
  * index. */
 size_t types_count(const struct types *types);
@@ -103,6 +115,9 @@ static inline uint64_t type_sample_hash(uint64_t keys)
 {
 	return keys * 0x9e3779b97f4a7c15ull;
 }
+
+/* Adds those of @s to the ones in @sum to choose from. */
+void types_merge_samples(struct type_samples *sum, const struct type_samples *s);
 
 void types_replace_sample(struct type_samples *samples, uint64_t keys);
 

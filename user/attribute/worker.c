@@ -2,6 +2,7 @@
 #include "attribute/worker.h"
 
 #include "attribute/refcount.h"
+#include "base/cleanup.h"
 #include "base/util.h"
 
 #include <errno.h>
@@ -42,6 +43,11 @@ static bool worker_may_be_type(const void *ctx, uint64_t addr)
 	return !poolmap_block_size(&shared->census->pools, addr) && maps_find(shared->maps, addr);
 }
 
+int worker_types_new(struct attribution *shared, struct memory *mem)
+{
+	return types_new(shared->layout, mem, worker_may_be_type, shared, &shared->types);
+}
+
 int worker_init(struct worker *worker, struct attribution *shared, struct census_visitor *visitor,
 		struct memory *mem)
 {
@@ -50,6 +56,7 @@ int worker_init(struct worker *worker, struct attribution *shared, struct census
 	*worker = (struct worker){
 		.shared = shared,
 		.layout = shared->layout,
+		.types = shared->types,
 		.visitor = visitor,
 		.pools = &shared->census->pools,
 		.hooks_front = shared->hooks.front,
@@ -69,14 +76,12 @@ int worker_init(struct worker *worker, struct attribution *shared, struct census
 		(worker->heap_lo < worker->heap_hi && worker->heap_lo < REFCOUNT_MAX);
 	for (uint32_t i = 1; i < ARRAY_SIZE(worker->ratios); i++)
 		worker->ratios[i] = UINT32_MAX / (i * POOLMAP_GRAIN) + 1;
+	worker->rows = calloc(WORKER_ROWS, sizeof(*worker->rows));
 	worker->queue = calloc(worker->queue_room, sizeof(*worker->queue));
 	worker->scratch = malloc(sizeof(*worker->scratch));
-	if (!worker->queue || !worker->scratch)
+	if (!worker->rows || !worker->queue || !worker->scratch)
 		return -ENOMEM;
 	r = memory_clone(mem, &worker->mem);
-	if (!r)
-		r = types_new(shared->layout, worker->mem, worker_may_be_type, shared,
-			      &worker->types);
 	if (r < 0)
 		return r;
 	worker->dict_row = types_get(worker->types, shared->dict_type);
@@ -87,9 +92,49 @@ void worker_fini(struct worker *worker)
 {
 	free(worker->queue);
 	free(worker->scratch);
+	for (size_t i = 0; worker->rows && i < WORKER_ROWS; i++)
+		free(worker->rows[i].samples);
+	free(worker->rows);
 	strings_freep(&worker->strings);
-	types_freep(&worker->types);
 	memory_freep(&worker->mem);
+}
+
+static void worker_settle_row(struct worker *worker, struct worker_row *row)
+{
+	if (types_settle(worker->types, row->type, &row->tally, row->samples) < 0)
+		worker->failed = true;
+	free(row->samples);
+	*row = (struct worker_row){};
+}
+
+struct worker_row *worker_change_row(struct worker *worker, struct worker_row *row,
+				     struct type *type)
+{
+	if (row->type)
+		worker_settle_row(worker, row);
+	row->type = type;
+	return row;
+}
+
+struct type_samples *worker_samples(struct worker *worker, struct type *type)
+{
+	struct worker_row *row = worker_row(worker, type);
+
+	if (!row->samples)
+		row->samples = calloc(1, sizeof(*row->samples));
+	worker->failed |= !row->samples;
+	return row->samples;
+}
+
+int worker_settle(struct worker *worker)
+{
+	for (size_t i = 0; i < WORKER_ROWS; i++)
+		if (worker->rows[i].type)
+			worker_settle_row(worker, &worker->rows[i]);
+	cleanup_free(&worker->rows);
+	cleanup_free(&worker->queue);
+	cleanup_free(&worker->scratch);
+	return worker->failed ? -ENOMEM : 0;
 }
 
 /* Of a block in a pool that the walk has not come to. */
@@ -166,8 +211,10 @@ void worker_claim(struct worker *worker, uint64_t size, uint64_t count)
 
 void worker_find(struct worker *worker, struct type *type, uint64_t size)
 {
-	type->tally.parts[TALLY_BUFFER] += (int64_t)size;
-	type->tally.found_bytes += (int64_t)size;
+	struct tally *tally = worker_tally(worker, type);
+
+	tally->parts[TALLY_BUFFER] += (int64_t)size;
+	tally->found_bytes += (int64_t)size;
 	if (worker->shared->census->mimalloc.count)
 		worker_sum_add(&worker->mi_found, 1, size);
 	else
@@ -301,9 +348,9 @@ static inline void worker_book(struct worker *worker, const struct charge *c, ui
 {
 	int64_t bytes = (int64_t)size;
 
-	c->to->tally.parts[c->to_part] += bytes;
+	worker_tally(worker, c->to)->parts[c->to_part] += bytes;
 	if (c->from)
-		c->from->tally.parts[c->from_part] -= bytes;
+		worker_tally(worker, c->from)->parts[c->from_part] -= bytes;
 	else if (in_malloc)
 		worker->malloc_bytes += size;
 	if (c->owner == CHARGE_NO_DICT)
@@ -475,5 +522,5 @@ void worker_charge_buffer(struct worker *worker, struct type *type, uint64_t add
 		return;
 	}
 	worker->claimed_blocks[size / POOLMAP_GRAIN - 1]++;
-	type->tally.parts[TALLY_BUFFER] += size;
+	worker_tally(worker, type)->parts[TALLY_BUFFER] += size;
 }

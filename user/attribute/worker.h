@@ -86,6 +86,7 @@ struct attribution {
 	void (*block)(void *ctx, uint64_t addr, uint64_t size,
 		      bool sure); /* see heap.h; NULL: nobody asks */
 	void *block_ctx;
+	struct types *types;	 /* see worker_types_new() */
 	struct whatif whatif;	 /* the allocator, for sizes that could be */
 	struct addrcache *found; /* raw blocks that objects of unknown insides point to */
 	struct addrset *claimed; /* dicts and keys that more than one reference holds, already given
@@ -109,6 +110,19 @@ struct shared_header {
 
 #define SHARED_HEADERS 256
 
+/*
+ * What one worker has counted of a type since the type came into this place, which it shares with
+ * others: what it had counted of the one before has been settled in the types then. Few programs
+ * have as many types as there are places.
+ */
+struct worker_row {
+	struct type *type; /* NULL: none yet */
+	struct tally tally;
+	struct type_samples *samples; /* NULL: none met */
+};
+
+#define WORKER_ROWS 4096u
+
 struct worker_scratch;
 
 struct worker {
@@ -116,8 +130,10 @@ struct worker {
 	const struct layout *layout;
 	struct memory *mem; /* own handle */
 	struct census_visitor *visitor;
-	struct types *types;
-	struct type *dict_row; /* of dict itself */
+	struct types *types;	 /* as in shared */
+	struct type *dict_row;	 /* of dict itself */
+	struct worker_row *rows; /* by the types' index */
+	bool failed;		 /* out of memory: what was counted is not all there */
 	/* As in shared: at hand for the inner loop. */
 	const struct poolmap *pools;
 	uint32_t hooks_front, hooks_extra;
@@ -149,9 +165,38 @@ struct worker {
 	uint64_t torn; /* structures that made no sense: skipped and counted */
 };
 
+/* The types that all workers share, read through @mem by one thread at a time: before any worker is
+ * there. 0 or -ENOMEM. */
+int worker_types_new(struct attribution *shared, struct memory *mem);
+
 int worker_init(struct worker *worker, struct attribution *shared, struct census_visitor *visitor,
 		struct memory *mem);
 void worker_fini(struct worker *worker);
+
+/* Makes the row @type's. */
+struct worker_row *worker_change_row(struct worker *worker, struct worker_row *row,
+				     struct type *type);
+
+static inline struct worker_row *worker_row(struct worker *worker, struct type *type)
+{
+	struct worker_row *row = &worker->rows[type->index % WORKER_ROWS];
+
+	return row->type == type ? row : worker_change_row(worker, row, type);
+}
+
+/* Where to count what is met of @type. Another type's may be in the same place after the next call.
+ */
+static inline struct tally *worker_tally(struct worker *worker, struct type *type)
+{
+	return &worker_row(worker, type)->tally;
+}
+
+/* Likewise; NULL when out of memory. */
+struct type_samples *worker_samples(struct worker *worker, struct type *type);
+
+/* Settles in the types whatever is still counted here only: the worker's last deed. 0 or -ENOMEM.
+ */
+int worker_settle(struct worker *worker);
 
 /* The bytes at @addr if they are in the arena at hand. */
 static inline const uint8_t *worker_peek(const struct worker *worker, uint64_t addr, size_t len)

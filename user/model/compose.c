@@ -68,13 +68,15 @@ static int compose_shared_keys(struct picture_type *to, const struct names_keys 
 	return failed ? -ENOMEM : 0;
 }
 
-static int compose_type(struct picture_type *to, const struct heap_type *from)
+/* Takes the name out of *@spent, which is @from where that is not needed any more. */
+static int compose_type(struct picture_type *to, const struct heap_type *from,
+			struct heap_type *spent)
 {
-	const struct tally *t = &from->tally;
+	const struct tally tally = tally_unpack(&from->tally), *t = &tally;
 	bool failed = false;
 
 	*to = (struct picture_type){
-		.name = compose_copy(from->name, &failed),
+		.name = spent ? TAKE_PTR(spent->name) : compose_copy(from->name, &failed),
 		.address = from->addr,
 		.heap = from->heap,
 		.inuse_objects = t->objects,
@@ -96,20 +98,26 @@ static int compose_type(struct picture_type *to, const struct heap_type *from)
 	}
 	for (int i = 0; i < TALLY_STORAGES; i++)
 		to->storage[i] = t->storage[i];
-	if (failed || (from->has_facts && compose_facts(to, from) < 0))
+	if (failed || (from->facts && compose_facts(to, from->facts, &t->facts) < 0))
 		return -ENOMEM;
-	return from->has_shared_keys ? compose_shared_keys(to, &from->shared_keys) : 0;
+	return from->shared_keys ? compose_shared_keys(to, from->shared_keys) : 0;
 }
 
-static int compose_types(struct picture *pic, const struct heap *heap)
+/* From the last to the first, so that rows that are spent can be given up meanwhile: there may be
+ * very many. */
+static int compose_types(struct picture *pic, const struct heap *heap, struct heap *spent)
 {
 	int r = 0;
 
 	pic->types = calloc(heap->types_count + 1, sizeof(*pic->types));
 	if (!pic->types)
 		return -ENOMEM;
-	for (size_t i = 0; !r && i < heap->types_count; i++)
-		r = compose_type(&pic->types[pic->types_count++], &heap->types[i]);
+	for (size_t i = heap->types_count; !r && i--;) {
+		r = compose_type(&pic->types[pic->types_count++], &heap->types[i],
+				 spent ? &spent->types[i] : NULL);
+		if (spent)
+			heap_drop_last(spent);
+	}
 	picture_sort_types(pic);
 	return r;
 }
@@ -190,7 +198,8 @@ static int compose_books(struct picture *pic, const struct heap *heap)
 	return 0;
 }
 
-int compose_heap(struct picture *pic, const struct heap *heap, uint32_t alignment)
+int compose_heap(struct picture *pic, const struct heap *heap, struct heap *spent,
+		 uint32_t alignment)
 {
 	double attributed;
 	int r;
@@ -199,7 +208,7 @@ int compose_heap(struct picture *pic, const struct heap *heap, uint32_t alignmen
 	if (!r)
 		r = compose_size_classes(pic, &heap->books, alignment);
 	if (!r)
-		r = compose_types(pic, heap);
+		r = compose_types(pic, heap, spent);
 	if (r < 0)
 		return r;
 	for (int i = 0; i < TALLY_DICT_LAYOUTS; i++)

@@ -12,13 +12,16 @@
 int compose_process(struct picture *pic, const struct process *proc, const struct python *py,
 		    const char *allocator, bool full_cmdline);
 
-/* Types, dicts, allocator's books, census counters. */
-int compose_heap(struct picture *pic, const struct heap *heap, uint32_t alignment);
+/* Types, dicts, allocator's books, census counters. @spent: @heap, where its rows are not needed
+ * any more and may be given up; else NULL. */
+int compose_heap(struct picture *pic, const struct heap *heap, struct heap *spent,
+		 uint32_t alignment);
 
 /* The samples of the type at @type; takes them out of @heap. */
 int compose_samples(struct picture *pic, struct heap *heap, uint64_t type);
 /* What advice needs: of one class, and about equal strs. 0 or -ENOMEM. */
-int compose_facts(struct picture_type *to, const struct heap_type *from);
+int compose_facts(struct picture_type *to, const struct facts *from,
+		  const struct tally_facts *counts);
 int compose_duplicates(struct picture *pic, const struct heap_duplicates *from);
 
 /* A copy of @text, or NULL for NULL; *failed becomes true when memory ran out. */

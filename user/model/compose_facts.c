@@ -5,7 +5,8 @@
 
 #include <errno.h>
 
-int compose_facts(struct picture_type *to, const struct heap_type *from)
+int compose_facts(struct picture_type *to, const struct facts *from,
+		  const struct tally_facts *counts)
 {
 	struct picture_facts *facts = to->facts = calloc(1, sizeof(*facts));
 	bool failed = false;
@@ -13,26 +14,26 @@ int compose_facts(struct picture_type *to, const struct heap_type *from)
 	if (!facts)
 		return -ENOMEM;
 	*facts = (struct picture_facts){
-		.carriers = from->tally.facts.carriers,
-		.attributes = from->tally.facts.attributes,
-		.attributes_max = from->tally.facts.attributes_max,
-		.weakrefs = from->tally.facts.weakrefs,
-		.slots_bytes = (int64_t)from->facts.slots_bytes,
-		.shared_bytes = (int64_t)from->facts.shared_bytes,
-		.dict_on_demand = from->facts.dict_on_demand,
-		.dataclass = from->facts.dataclass,
-		.cached_property = from->facts.cached_property,
-		.cached_late = from->facts.cached_late,
-		.same_names = from->facts.same_names,
-		.reordered = from->facts.reordered,
-		.shared_lost = from->facts.shared_lost,
-		.names = (int64_t)from->facts.names,
-		.sampled = (int64_t)from->facts.sampled,
-		.bases = compose_copy(from->facts.bases, &failed),
+		.carriers = counts->carriers,
+		.attributes = counts->attributes,
+		.attributes_max = counts->attributes_max,
+		.weakrefs = counts->weakrefs,
+		.slots_bytes = (int64_t)from->slots_bytes,
+		.shared_bytes = (int64_t)from->shared_bytes,
+		.dict_on_demand = from->dict_on_demand,
+		.dataclass = from->dataclass,
+		.cached_property = from->cached_property,
+		.cached_late = from->cached_late,
+		.same_names = from->same_names,
+		.reordered = from->reordered,
+		.shared_lost = from->shared_lost,
+		.names = (int64_t)from->names,
+		.sampled = (int64_t)from->sampled,
+		.bases = compose_copy(from->bases, &failed),
 		.late = calloc(FACTS_LATE_MAX, sizeof(*facts->late)),
 	};
-	for (size_t i = 0; facts->late && i < from->facts.late_count; i++)
-		facts->late[facts->late_count++] = compose_copy(from->facts.late[i], &failed);
+	for (size_t i = 0; facts->late && i < from->late_count; i++)
+		facts->late[facts->late_count++] = compose_copy(from->late[i], &failed);
 	return failed || !facts->late ? -ENOMEM : 0;
 }
 

@@ -71,10 +71,16 @@ const struct heap *kept_put(struct kept *kept, const struct kept_mark *mark, str
 	return heap;
 }
 
+bool kept_lasts(const struct kept *kept)
+{
+	return kept->heap && kept->mark.known && !kept->heap->interrupted &&
+	       kept->heap->duration_ns >= KEEP_LEAST_NS &&
+	       kept->heap->types_count <= KEPT_TYPES_MAX;
+}
+
 void kept_trim(struct kept *kept)
 {
-	if (kept->heap && (!kept->mark.known || kept->heap->interrupted ||
-			   kept->heap->duration_ns < KEEP_LEAST_NS))
+	if (!kept_lasts(kept))
 		kept_drop(kept);
 }
 

@@ -24,6 +24,9 @@ struct kept_mark {
 
 struct kept_mark kept_mark(const struct process *proc);
 
+/* A census of more types takes too much room: 100 bytes each. */
+#define KEPT_TYPES_MAX 50000u
+
 struct kept {
 	struct heap *heap; /* NULL: none */
 	struct kept_mark mark;
@@ -38,6 +41,8 @@ const struct heap *kept_find(struct kept *kept, const struct process *proc,
  */
 const struct heap *kept_put(struct kept *kept, const struct kept_mark *mark, struct heap *heap);
 
-/* Lets go of a census that was read so fast that keeping it saves nothing. */
+/* False for a census that is let go of after use: it was read so fast that keeping it saves
+ * nothing, or takes too much room. */
+bool kept_lasts(const struct kept *kept);
 void kept_trim(struct kept *kept);
 void kept_drop(struct kept *kept);

@@ -230,7 +230,7 @@ static int observer_exact_heap(struct observer *obs, struct heap_request *reques
 static int observer_see_sharing(struct observer *obs, struct heap *heap)
 {
 	_cleanup_picture_ struct picture *pic = picture_new();
-	int r = pic ? compose_heap(pic, heap, obs->layout->alignment) : -ENOMEM;
+	int r = pic ? compose_heap(pic, heap, heap, obs->layout->alignment) : -ENOMEM;
 
 	if (!r) {
 		pic->taken_at_unix_ns = clock_realtime();
@@ -378,7 +378,8 @@ static int observer_compose(struct observer *obs, struct picture *pic, const str
 	int r = observer_note(obs, pic, heap);
 
 	if (!r)
-		r = compose_heap(pic, heap, obs->layout->alignment);
+		r = compose_heap(pic, heap, kept_lasts(&obs->kept) ? NULL : obs->kept.heap,
+				 obs->layout->alignment);
 	if (!r && obs->samples_type)
 		r = compose_samples(pic, obs->kept.heap, obs->samples_type);
 	return r ? r : compose_memory(pic, heap);
@@ -400,6 +401,9 @@ static int observer_take_heap(struct observer *obs, struct picture *pic, const v
 		r = observer_read_heap(obs, stop, drift, &fresh);
 		heap = kept_put(&obs->kept, &mark, fresh);
 	}
+	/* What takes seconds can take symbols anew the next time: their room is the rows'. */
+	if (heap && heap->types_count > KEPT_TYPES_MAX && !obs->tracer && obs->py->image)
+		elf_trim(obs->py->image);
 	if (!r)
 		r = observer_compose(obs, pic, heap);
 	pic->census.cpu_ms = 0;

@@ -11,9 +11,9 @@
 /* A class as the picture before had it. */
 struct known {
 	uint64_t address;
-	int64_t owners; /* instances that own their keys */
-	bool shared;	/* instances shared keys then */
-	bool gave_up;	/* up to 3.10: the class had no shared keys any more */
+	uint64_t owners : 62; /* instances that own their keys */
+	uint64_t shared : 1;  /* instances shared keys then */
+	uint64_t gave_up : 1; /* up to 3.10: the class had no shared keys any more */
 };
 
 struct sharing {
@@ -46,8 +46,8 @@ static struct known known_of(const struct picture_type *type)
 {
 	return (struct known){
 		.address = type->address,
-		.owners = type->storage[PICTURE_STORAGE_COMBINED] +
-			  type->storage[PICTURE_STORAGE_GENERAL],
+		.owners = (uint64_t)(type->storage[PICTURE_STORAGE_COMBINED] +
+				     type->storage[PICTURE_STORAGE_GENERAL]),
 		.shared = type->storage[PICTURE_STORAGE_INLINE] +
 				  type->storage[PICTURE_STORAGE_SPLIT] >
 			  0,
@@ -92,7 +92,7 @@ static int sharing_add(struct sharing *sharing, const struct picture *pic,
 		.address = type->address,
 		.after_unix_ns = sharing->taken_at,
 		.seen_unix_ns = pic->taken_at_unix_ns,
-		.objects = known_of(type).owners,
+		.objects = (int64_t)known_of(type).owners,
 	};
 	const struct picture_facts *facts = type->facts;
 	int r = change.type ? 0 : -ENOMEM;
@@ -121,7 +121,7 @@ static int sharing_compare(struct sharing *sharing, const struct picture *pic,
 	struct picture_layout_change *change = change_of(sharing, type->address);
 
 	if (change) {
-		change->objects = now.owners;
+		change->objects = (int64_t)now.owners;
 		return 0;
 	}
 	if (sharing->count)
@@ -131,23 +131,46 @@ static int sharing_compare(struct sharing *sharing, const struct picture *pic,
 	return sharing_add(sharing, pic, type);
 }
 
-int sharing_see(struct sharing *sharing, const struct picture *pic)
+/* Of a class whose instances keep nothing there is nothing to know. */
+static bool is_worth_knowing(const struct known *known)
 {
-	struct known *known = calloc(pic->types_count + 1, sizeof(*known));
-	int r = known ? 0 : -ENOMEM;
+	return known->owners || known->shared || known->gave_up;
+}
 
-	for (size_t i = 0; !r && i < pic->types_count; i++) {
-		known[i] = known_of(&pic->types[i]);
-		r = sharing_compare(sharing, pic, &pic->types[i]);
+static int sharing_remember(struct sharing *sharing, const struct picture *pic)
+{
+	struct known *known;
+	size_t count = 0;
+
+	for (size_t i = 0; i < pic->types_count; i++) {
+		struct known one = known_of(&pic->types[i]);
+
+		count += is_worth_knowing(&one);
 	}
-	if (r < 0) {
-		free(known);
-		return r;
-	}
-	qsort(known, pic->types_count, sizeof(*known), compare_known);
+	known = calloc(count + 1, sizeof(*known));
+	if (!known)
+		return -ENOMEM;
 	free(sharing->known);
 	sharing->known = known;
-	sharing->count = pic->types_count;
+	sharing->count = 0;
+	for (size_t i = 0; i < pic->types_count; i++) {
+		known[sharing->count] = known_of(&pic->types[i]);
+		sharing->count += is_worth_knowing(&known[sharing->count]);
+	}
+	qsort(known, count, sizeof(*known), compare_known);
+	return 0;
+}
+
+int sharing_see(struct sharing *sharing, const struct picture *pic)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < pic->types_count; i++)
+		r = sharing_compare(sharing, pic, &pic->types[i]);
+	if (!r)
+		r = sharing_remember(sharing, pic);
+	if (r < 0)
+		return r;
 	sharing->taken_at = pic->taken_at_unix_ns;
 	return 0;
 }
