@@ -59,12 +59,15 @@ static void visit_list(struct worker *w, struct type *type, const struct object 
 	uint64_t items = object_word(obj, w->layout->list_items);
 	uint64_t used = (uint64_t)ob_size(w, obj), bytes = items ? 8 * allocated : 0;
 	uint32_t front = w->layout->list_items_front;
+	struct tally *tally = worker_tally(w, type);
 
 	if (allocated >> 40 || used > allocated)
 		return (void)w->torn++;
-	book_size(w, type, builtins_plain_size(type, 0) + (int64_t)bytes);
-	book_capacity(w, type, used, allocated);
-	book_spare_resized(w, type, items, bytes, 8 * used);
+	tally->sizeof_bytes += builtins_plain_size(type, 0) + (int64_t)bytes;
+	tally->capacity_used += (int64_t)used;
+	tally->capacity_owned += (int64_t)allocated;
+	if (bytes != 8 * used)
+		book_spare_resized(w, type, items, bytes, 8 * used);
 	if (items)
 		worker_charge_buffer(w, type, items - front, bytes + front);
 }

@@ -144,11 +144,14 @@ static __attribute__((noinline)) uint64_t worker_read_block_size(struct worker *
 	const struct layout *l = worker->layout;
 	struct poolmap *pools = &worker->shared->census->pools;
 	uint64_t pool = addr & ~((uint64_t)l->pool_size - 1);
-	uint8_t header[64];
+	const uint8_t *header = worker_peek(worker, pool, l->pool_overhead);
+	uint8_t bytes[64];
 	uint32_t class;
 
-	if (memory_read(worker->mem, pool, header, l->pool_overhead) < 0)
+	if (!header && memory_read(worker->mem, pool, bytes, l->pool_overhead) < 0)
 		return 0;
+	if (!header)
+		header = bytes;
 	class = load_u32(header + l->pool_size_index);
 	if (!load_u32(header + l->pool_count) || class >= CENSUS_CLASSES)
 		return 0;
