@@ -3,7 +3,8 @@
  * Test tool, not installed: census_bench PID ROUNDS
  *
  * Times, in turn, the bare copy of all pools of a target (one thread, an arena at a time, into one buffer) and
- * a whole census of it, and prints the best of each, their ratio, and what the tool itself came to need.
+ * a whole census of it, and prints the best of each, their ratio, that of the medians, and what the tool itself came to
+ * need.
  */
 #include "attribute/heap.h"
 #include "base/clock.h"
@@ -95,28 +96,57 @@ static int open_target(struct bench *b, pid_t pid, struct error *err)
 	return b->layout ? arenas_locate(b->py, b->layout, b->mem, &b->root, err) : -1;
 }
 
+#define ROUNDS_MAX 1000
+
+/* What one kind of work took, each time. */
+struct series {
+	uint64_t took[ROUNDS_MAX], cpu;
+	size_t count;
+};
+
+static int compare_times(const void *left, const void *right)
+{
+	const uint64_t *a = left, *b = right;
+
+	return (*a > *b) - (*a < *b);
+}
+
+static double best(const struct series *s)
+{
+	return ms(s->took[0]);
+}
+
+static double median(const struct series *s)
+{
+	return ms(s->took[s->count / 2]);
+}
+
 int main(int argc, char **argv)
 {
-	uint64_t copy = UINT64_MAX, one = UINT64_MAX, two = UINT64_MAX, bytes = 0, blocks = 0;
-	uint64_t cpu_copy = UINT64_MAX, cpu_one = UINT64_MAX, cpu_two = UINT64_MAX;
+	static struct series copy = { .cpu = UINT64_MAX }, one = { .cpu = UINT64_MAX }, two = { .cpu = UINT64_MAX };
+	uint64_t bytes = 0, blocks = 0;
 	struct bench b = {};
 	struct error err = {};
 	struct rusage usage;
 
-	if (argc != 3 || open_target(&b, atoi(argv[1]), &err) < 0) {
+	if (argc != 3 || atoi(argv[2]) < 1 || atoi(argv[2]) > ROUNDS_MAX || open_target(&b, atoi(argv[1]), &err) < 0) {
 		fprintf(stderr, "census_bench PID ROUNDS: %s\n", err.text);
 		return 2;
 	}
 	for (int i = 0; i < atoi(argv[2]); i++) {
-		copy = MIN(copy, copy_once(&b, &bytes, &cpu_copy));
-		two = MIN(two, census_once(&b, 2, &blocks, &cpu_two));
-		one = MIN(one, census_once(&b, 1, &blocks, &cpu_one));
+		copy.took[copy.count++] = copy_once(&b, &bytes, &copy.cpu);
+		two.took[two.count++] = census_once(&b, 2, &blocks, &two.cpu);
+		one.took[one.count++] = census_once(&b, 1, &blocks, &one.cpu);
 	}
+	qsort(copy.took, copy.count, sizeof(copy.took[0]), compare_times);
+	qsort(one.took, one.count, sizeof(one.took[0]), compare_times);
+	qsort(two.took, two.count, sizeof(two.took[0]), compare_times);
 	getrusage(RUSAGE_SELF, &usage);
 	printf("bytes=%" PRIu64 " blocks=%" PRIu64
-	       " cpu_copy_ms=%.1f copy_ms=%.1f census_1_ms=%.1f census_2_ms=%.1f ratio_1=%.2f ratio_2=%.2f cpu_1_ms=%.1f "
-	       "cpu_2_ms=%.1f own_rss_kib=%ld\n",
-	       bytes, blocks, ms(cpu_copy), ms(copy), ms(one), ms(two), (double)one / (double)copy,
-	       (double)two / (double)copy, ms(cpu_one), ms(cpu_two), usage.ru_maxrss);
+	       " cpu_copy_ms=%.1f copy_ms=%.1f census_1_ms=%.1f census_2_ms=%.1f ratio_1=%.2f ratio_2=%.2f median_1=%.2f "
+	       "median_2=%.2f cpu_1_ms=%.1f cpu_2_ms=%.1f own_rss_kib=%ld\n",
+	       bytes, blocks, ms(copy.cpu), best(&copy), best(&one), best(&two), best(&one) / best(&copy),
+	       best(&two) / best(&copy), median(&one) / median(&copy), median(&two) / median(&copy), ms(one.cpu),
+	       ms(two.cpu), usage.ru_maxrss);
 	return 0;
 }
