@@ -17,8 +17,6 @@
 #define CLAIMED_MAX (1u << 20)
 /* Room is given back for so many rows at once. */
 #define ROWS_AT_ONCE 4096
-/* Segments of one file lie next to each other, alignment apart. */
-#define SEGMENTS_GAP_MAX (4 * MiB)
 
 struct taking {
 	const struct heap_request *request;
@@ -40,59 +38,6 @@ static void taking_fini(struct taking *t)
 	addrset_freep(&t->shared.claimed);
 	addrcache_freep(&t->shared.found);
 	census_fini(&t->census);
-}
-
-/* Of a captured heap, which has no file: the mappings of the interpreter and the anonymous one
- * behind (bss). */
-static void find_static_mappings(const struct python *py, const struct maps *maps,
-				 struct attribution *shared)
-{
-	for (size_t i = 0; py->map && i < maps->count; i++) {
-		const struct mapping *map = &maps->list[i];
-		bool behind = shared->static_hi && map->start == shared->static_hi &&
-			      map->kind == MAPPING_ANON;
-
-		if (map->start < py->map->start)
-			continue;
-		if (shared->static_hi && map->start - shared->static_hi > SEGMENTS_GAP_MAX)
-			break; /* the same file once more, mapped as data */
-		if (!behind &&
-		    (map->kind != MAPPING_FILE || map->inode != py->map->inode ||
-		     map->dev_major != py->map->dev_major || map->dev_minor != py->map->dev_minor))
-			continue;
-		if (!shared->static_lo)
-			shared->static_lo = map->start;
-		shared->static_hi = map->end;
-		if (behind)
-			break;
-	}
-}
-
-/*
- * Where static objects are: in the interpreter's loaded segments. Not simply in its file's
- * mappings: a program may map that file again, far away, and the kernel may merge bss with an arena
- * that lies behind it.
- */
-static void find_static_range(const struct python *py, const struct maps *maps,
-			      struct attribution *shared)
-{
-	const struct elf_segment *segs;
-	uint64_t lo = UINT64_MAX, hi = 0;
-	size_t count = 0;
-
-	if (!py->image) {
-		find_static_mappings(py, maps, shared);
-		return;
-	}
-	segs = elf_segments(py->image, &count);
-	for (size_t i = 0; i < count; i++) {
-		lo = MIN(lo, segs[i].vaddr + py->bias);
-		hi = MAX(hi, segs[i].vaddr + py->bias + segs[i].memsz);
-	}
-	if (lo < hi) {
-		shared->static_lo = lo;
-		shared->static_hi = hi;
-	}
 }
 
 /*
@@ -141,7 +86,7 @@ static int taking_init(struct taking *t, const struct heap_request *request)
 		.claimed = addrset_new(CLAIMED_MAX),
 		.found = addrcache_new(),
 	};
-	find_static_range(request->py, request->maps, &t->shared);
+	worker_find_static(&t->shared, request->py);
 	if (!t->shared.claimed || !t->shared.found)
 		return -ENOMEM;
 	r = memory_clone(request->mem, &t->types_mem);

@@ -16,6 +16,8 @@
 #define CHUNK_OVERHEAD 8
 #define CHUNK_HEADER 16u
 #define CHUNK_MMAP_SLACK 4096
+/* Segments of one file lie next to each other, alignment apart. */
+#define SEGMENTS_GAP_MAX (4 * MiB)
 /* The largest block that is believed to lie in a mapping made since the mappings were read. */
 #define NEW_MAPPING_MAX (64 * GiB)
 
@@ -33,6 +35,58 @@ struct worker_scratch {
 	uint16_t slots[RANGE_SLOTS]; /* ranges by page, open addressing: index + 1 */
 	uint8_t data[RANGES][PAGE];
 };
+
+/* Of a captured heap, which has no file: the mappings of the interpreter and the anonymous one
+ * behind (bss). */
+static void find_static_mappings(const struct python *py, const struct maps *maps,
+				 struct attribution *shared)
+{
+	for (size_t i = 0; py->map && i < maps->count; i++) {
+		const struct mapping *map = &maps->list[i];
+		bool behind = shared->static_hi && map->start == shared->static_hi &&
+			      map->kind == MAPPING_ANON;
+
+		if (map->start < py->map->start)
+			continue;
+		if (shared->static_hi && map->start - shared->static_hi > SEGMENTS_GAP_MAX)
+			break; /* the same file once more, mapped as data */
+		if (!behind &&
+		    (map->kind != MAPPING_FILE || map->inode != py->map->inode ||
+		     map->dev_major != py->map->dev_major || map->dev_minor != py->map->dev_minor))
+			continue;
+		if (!shared->static_lo)
+			shared->static_lo = map->start;
+		shared->static_hi = map->end;
+		if (behind)
+			break;
+	}
+}
+
+/*
+ * Where static objects are: in the interpreter's loaded segments. Not simply in its file's
+ * mappings: a program may map that file again, far away, and the kernel may merge bss with an arena
+ * that lies behind it.
+ */
+void worker_find_static(struct attribution *shared, const struct python *py)
+{
+	const struct elf_segment *segs;
+	uint64_t lo = UINT64_MAX, hi = 0;
+	size_t count = 0;
+
+	if (!py->image) {
+		find_static_mappings(py, shared->maps, shared);
+		return;
+	}
+	segs = elf_segments(py->image, &count);
+	for (size_t i = 0; i < count; i++) {
+		lo = MIN(lo, segs[i].vaddr + py->bias);
+		hi = MAX(hi, segs[i].vaddr + py->bias + segs[i].memsz);
+	}
+	if (lo < hi) {
+		shared->static_lo = lo;
+		shared->static_hi = hi;
+	}
+}
 
 /* Type objects are static data or too large for pymalloc: in no pool of it, and somewhere that is
  * mapped. */

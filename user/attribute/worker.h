@@ -165,6 +165,9 @@ struct worker {
 	uint64_t torn; /* structures that made no sense: skipped and counted */
 };
 
+/* Fills static_lo and static_hi. */
+void worker_find_static(struct attribution *shared, const struct python *py);
+
 /* The types that all workers share, read through @mem by one thread at a time: before any worker is
  * there. 0 or -ENOMEM. */
 int worker_types_new(struct attribution *shared, struct memory *mem);
