@@ -28,6 +28,9 @@ const volatile __u32 raw_hook =
 /* Free-threaded: two counts behind the owner, and the type behind them (Include/object.h). */
 const volatile bool split_refcount = false;
 
+/* 3.11 and 3.12: an instance's values have in front of them the order in which they were set. */
+const volatile bool values_prefix = false;
+
 /* Debug hooks wipe what is freed: SITE_DYING comes first. */
 const volatile bool hooked = false;
 
@@ -98,7 +101,8 @@ struct {
 	__u64 size;
 	__u32 tid;
 	__u16 site;
-	__u16 inside; /* libc's realloc has been entered with this block */
+	__u16 inside;	/* libc's realloc has been entered with this block */
+	__u64 words[6]; /* its first, where the free to come finds them overwritten */
 } pending;
 
 /*
@@ -120,6 +124,8 @@ typedef typeof(dying[0]) dying_place;
 __u64 expected;
 
 __u64 empty_hits;
+
+#include "bpf/died.h"
 
 #define X86_FLAGS_ZF 0x40
 
@@ -289,12 +295,6 @@ static __always_inline int at_large(struct pt_regs *ctx, struct site_cookie c, _
 	return 0;
 }
 
-/* No reference is left, or one: realloc has copied the object, and frees what it was. */
-static __always_inline __u8 dead_flag(__u64 refcount, __u8 flag)
-{
-	return (__u32)refcount > 1 || ((__u32)(refcount >> 32) & refcount_mask_high) ? 0 : flag;
-}
-
 /* The smallest block has 16 bytes, and only the last of an arena has nothing mapped behind it. */
 static __always_inline void words_read(__u64 *words, __u64 addr)
 {
@@ -350,28 +350,15 @@ static __always_inline bool hook_in_front(__u64 addr)
 	return word == 0xfdfdfdfdfdfdfd72; /* 'r' */
 }
 
-static __always_inline __u8 what_died(struct event *e, const __u64 *words, struct site_cookie c)
+/* What the block at @addr, which realloc has moved, was before it was overwritten. */
+static __always_inline bool moved_take(__u64 *words, __u64 addr)
 {
-	e->types[0] = words[1];
-	e->types[1] = words[3];
-	e->types[2] = words[5];
-	return (c.flags & SITE_LINKED ? 0 : dead_flag(words[0], EVENT_FREE_DEAD_0)) |
-	       dead_flag(words[2], EVENT_FREE_DEAD_16) | dead_flag(words[4], EVENT_FREE_DEAD_32);
-}
-
-/* The owner's count is the upper half of a word; the others' lies above two flags of the next. */
-static __always_inline __u8 dead_flag_split(const __u64 *local, __u8 flag)
-{
-	return local[0] >> 32 > 1 || local[1] >> 2 ? 0 : flag;
-}
-
-static __always_inline __u8 what_died_split(struct event *e, const __u64 *words)
-{
-	e->types[0] = words[3];
-	e->types[1] = words[5];
-	e->types[2] = 0;
-	return dead_flag_split(words + 1, EVENT_FREE_DEAD_0) |
-	       dead_flag_split(words + 3, EVENT_FREE_DEAD_16);
+	if (pending.old != addr || pending.inside ||
+	    pending.tid != (__u32)bpf_get_current_pid_tgid())
+		return false;
+	__builtin_memcpy(words, pending.words, sizeof(pending.words));
+	pending.old = 0;
+	return true;
 }
 
 static __always_inline int at_free(struct site_cookie c, __u64 addr)
@@ -382,7 +369,9 @@ static __always_inline int at_free(struct site_cookie c, __u64 addr)
 
 	if (!addr)
 		return 0;
-	if (!hooked || !dying_take(words, addr))
+	if (c.flags & SITE_LINKED && !hooked && moved_take(words, addr))
+		c.flags &= ~SITE_LINKED;
+	else if (!hooked || !dying_take(words, addr))
 		words_read(words, addr);
 	if (raw_hook && hook_in_front(addr))
 		addr -= raw_hook;
@@ -403,6 +392,8 @@ static __always_inline int at_realloc(struct site_cookie c, __u64 old)
 	pending.tid = bpf_get_current_pid_tgid();
 	pending.site = c.site;
 	pending.inside = 0;
+	if (c.flags & SITE_LINKED)
+		words_read(pending.words, old);
 	return 0;
 }
 

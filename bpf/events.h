@@ -126,7 +126,9 @@ struct site_cookie {
 };
 
 #define SITE_IN_MEMORY (1u << 0)
-#define SITE_LINKED (1u << 1)	 /* FREE: the first word of the block is overwritten already */
+#define SITE_LINKED                                                                                \
+	(1u << 1)		 /* FREE: the first word of the block is overwritten already.      \
+				    REALLOC: keep what it is for such a free */
 #define SITE_FIRST (1u << 2)	 /* CHECK: comes before what it checks */
 #define SITE_SAME_SIZE (1u << 3) /* OPENING: `did the pool serve the same size before?` */
 #define SITE_WIDE (1u << 4)	 /* PAGE: the size has 8 bytes, else 4 */

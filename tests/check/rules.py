@@ -31,6 +31,7 @@ NO_UNIT_TEST = {
     "user/cli/snapshot.c": "a command: tests/e2e runs it as its users do",
     "user/cli/top.c": "a command: tests/e2e runs it as its users do",
     "user/model/tracer.c": "works on a live target only: tests/e2e/test_observe.py",
+    "user/model/tracer_census.c": "a part of tracer.c: tests/e2e/test_loss.py",
     "user/model/tracer_events.c": "a part of tracer.c",
     "user/probe/session_stats.c": "a part of session.c: tests/unit/probe_session.c",
     "user/model/observer.c": "works on a live target only: tests/e2e/test_observe.py",

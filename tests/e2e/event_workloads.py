@@ -11,6 +11,7 @@ import gc
 import json
 import os
 import sys
+import time
 
 workloads = {}
 
@@ -90,6 +91,17 @@ def bytearrays_growing(n, keep):
         b = keep[i] = bytearray()
         for _ in range(20):
             b += b"0123456789" * 10
+
+
+@workload
+def strings_moved(n, keep):
+    """realloc moves them long after they were made: their type is known by then."""
+    for i in range(n // 200):
+        s, t = "x" * 700, "x" * 90
+        time.sleep(0.015)
+        s += "y" * 1000 * (i + 1)
+        t += "y" * 20 * (i + 1)
+        keep[i] = (s, t)
 
 
 @workload

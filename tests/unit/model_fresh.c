@@ -74,9 +74,10 @@ static int teardown(void **state)
 }
 
 struct seen {
-	int asked, typed;
+	int asked, typed, caught_up;
 	uint64_t addr, type;
 	bool want;
+	int want_most; /* so many times it is wanted; 0: as @want says */
 };
 
 static bool wanted(void *ctx, uint64_t addr, uint64_t time_ns)
@@ -84,7 +85,14 @@ static bool wanted(void *ctx, uint64_t addr, uint64_t time_ns)
 	struct seen *seen = ctx;
 
 	seen->asked++;
-	return seen->want;
+	return seen->want_most ? seen->asked <= seen->want_most : seen->want;
+}
+
+static void catch_up(void *ctx)
+{
+	struct seen *seen = ctx;
+
+	seen->caught_up++;
 }
 
 static void typed(void *ctx, uint64_t addr, uint64_t found)
@@ -96,6 +104,13 @@ static void typed(void *ctx, uint64_t addr, uint64_t found)
 	seen->type = found;
 }
 
+static int resolve(struct fresh *fresh, uint64_t before_ns, struct seen *seen)
+{
+	const struct fresh_asker asker = { wanted, catch_up, typed, seen };
+
+	return fresh_resolve(fresh, before_ns, &asker);
+}
+
 static void a_header_is_read_when_it_is_old_enough(void **state)
 {
 	struct fixture *f = *state;
@@ -104,13 +119,13 @@ static void a_header_is_read_when_it_is_old_enough(void **state)
 	put(blocks[0] + 16, 1);
 	put(blocks[0] + 24, address(type));
 	assert_int_equal(fresh_push(f->fresh, address(blocks[0]), 100), 0);
-	assert_int_equal(fresh_resolve(f->fresh, 99, wanted, typed, &seen), 0);
+	assert_int_equal(resolve(f->fresh, 99, &seen), 0);
 	assert_int_equal(seen.asked, 0);
-	assert_int_equal(fresh_resolve(f->fresh, 100, wanted, typed, &seen), 0);
+	assert_int_equal(resolve(f->fresh, 100, &seen), 0);
 	assert_int_equal(seen.typed, 1);
 	assert_int_equal(seen.addr, address(blocks[0]));
 	assert_int_equal(seen.type, address(type));
-	assert_int_equal(fresh_resolve(f->fresh, 200, wanted, typed, &seen), 0);
+	assert_int_equal(resolve(f->fresh, 200, &seen), 0);
 	assert_int_equal(seen.typed, 1);
 }
 
@@ -138,7 +153,7 @@ static void headers_are_read_behind_hooks(void **state)
 		put(block + 16 * hooks + 16, 1);
 		put(block + 16 * hooks + 24, address(type));
 		assert_int_equal(fresh_push(f->fresh, address(block), 1), 0);
-		assert_int_equal(fresh_resolve(f->fresh, 1, wanted, typed, &seen), 0);
+		assert_int_equal(resolve(f->fresh, 1, &seen), 0);
 		assert_int_equal(seen.typed, hooks);
 		assert_int_equal(seen.type, address(type));
 	}
@@ -152,7 +167,7 @@ static void raw_blocks_and_wrong_fronts_have_no_type(void **state)
 	put(blocks[0], 1); /* the type has a GC head in front: here it has none */
 	put(blocks[0] + 8, address(type));
 	assert_int_equal(fresh_push(f->fresh, address(blocks[0]), 1), 0);
-	assert_int_equal(fresh_resolve(f->fresh, 1, wanted, typed, &seen), 0);
+	assert_int_equal(resolve(f->fresh, 1, &seen), 0);
 	assert_int_equal(seen.typed, 1);
 	assert_int_equal(seen.type, 0);
 }
@@ -164,7 +179,7 @@ static void what_nobody_wants_is_not_read(void **state)
 
 	for (int i = 0; i < 10000; i++)
 		assert_int_equal(fresh_push(f->fresh, address(blocks[1]), 1), 0);
-	assert_int_equal(fresh_resolve(f->fresh, 1, wanted, typed, &seen), 0);
+	assert_int_equal(resolve(f->fresh, 1, &seen), 0);
 	assert_int_equal(seen.asked, 10000);
 	assert_int_equal(seen.typed, 0);
 }
@@ -176,11 +191,61 @@ static void all_of_many_are_resolved(void **state)
 
 	for (int i = 0; i < 10000; i++)
 		assert_int_equal(fresh_push(f->fresh, address(blocks[2]), (uint64_t)i), 0);
-	assert_int_equal(fresh_resolve(f->fresh, 4999, wanted, typed, &seen), 0);
+	assert_int_equal(resolve(f->fresh, 4999, &seen), 0);
 	assert_int_equal(seen.typed, 5000);
 	fresh_clear(f->fresh);
-	assert_int_equal(fresh_resolve(f->fresh, 20000, wanted, typed, &seen), 0);
+	assert_int_equal(resolve(f->fresh, 20000, &seen), 0);
 	assert_int_equal(seen.typed, 5000);
+}
+
+/* What was read belongs to what has come after it. */
+static void what_dies_while_it_is_read_is_not_typed(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = { .want_most = 1 };
+
+	put(blocks[0] + 16, 1);
+	put(blocks[0] + 24, address(type));
+	assert_int_equal(fresh_push(f->fresh, address(blocks[0]), 1), 0);
+	assert_int_equal(resolve(f->fresh, 1, &seen), 0);
+	assert_int_equal(seen.caught_up, 1);
+	assert_int_equal(seen.asked, 2);
+	assert_int_equal(seen.typed, 0);
+}
+
+/* Its thread had no CPU between the allocation and the header. */
+static void a_late_header_is_looked_at_again(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = { .want = true };
+	uint64_t now = 1;
+
+	assert_int_equal(fresh_push(f->fresh, address(blocks[0]), 1), 0);
+	assert_int_equal(resolve(f->fresh, now, &seen), 0);
+	assert_int_equal(seen.typed, 1);
+	assert_int_equal(seen.type, 0);
+	put(blocks[0] + 16, 1);
+	put(blocks[0] + 24, address(type));
+	now += 9 * FRESH_AGE_NS - 1;
+	assert_int_equal(resolve(f->fresh, now, &seen), 0);
+	assert_int_equal(seen.typed, 1);
+	assert_int_equal(resolve(f->fresh, now + 1, &seen), 0);
+	assert_int_equal(seen.typed, 2);
+	assert_int_equal(seen.type, address(type));
+	assert_int_equal(resolve(f->fresh, UINT64_MAX, &seen), 0);
+	assert_int_equal(seen.typed, 2);
+}
+
+static void what_never_has_a_type_is_given_up(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = { .want = true };
+	uint64_t age = FRESH_AGE_NS;
+
+	assert_int_equal(fresh_push(f->fresh, address(blocks[0]), 1), 0);
+	for (int i = 0; i < FRESH_LOOKS + 2; i++, age *= 10)
+		assert_int_equal(resolve(f->fresh, age, &seen), 0);
+	assert_int_equal(seen.typed, FRESH_LOOKS);
 }
 
 static void a_dying_object_says_its_type(void **state)
@@ -208,6 +273,10 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(what_nobody_wants_is_not_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_of_many_are_resolved, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_dies_while_it_is_read_is_not_typed, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_late_header_is_looked_at_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_never_has_a_type_is_given_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_dying_object_says_its_type, setup, teardown),
 	};
 

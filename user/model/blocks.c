@@ -85,6 +85,13 @@ int blocks_begin(struct blocks *blocks)
 	return r < 0 ? r : ledger_new(&blocks->touched);
 }
 
+int blocks_retouch(struct blocks *blocks, uint64_t addr)
+{
+	const struct ledger_block *block = ledger_find(blocks->live, addr);
+
+	return blocks_touch(blocks, addr, block ? block->size : 0);
+}
+
 void blocks_found(struct blocks *blocks, uint64_t addr, uint64_t size, bool sure)
 {
 	if (blocks->truth && ledger_put(blocks->truth, addr, size, sure ? 0 : LEDGER_MAYBE) < 0)

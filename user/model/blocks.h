@@ -55,6 +55,8 @@ void blocks_clear(struct blocks *blocks);
 
 /* 0 or -ENOMEM. */
 int blocks_begin(struct blocks *blocks);
+/* During a census: an event was of @addr, though before it began. 0 or -ENOMEM. */
+int blocks_retouch(struct blocks *blocks, uint64_t addr);
 /* @sure: surely a block of Python's. */
 void blocks_found(struct blocks *blocks, uint64_t addr, uint64_t size, bool sure);
 /* 0 or -ENOMEM: blocks_abort() is what is left. */

@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #define BATCH 1024
+#define QUEUE_LEAST 4096
 #define HEAD_BYTES 48 /* as far as the type word behind the largest pre-header */
 #define HOOKED_BYTES (2 * HOOKS_FRONT + HEAD_BYTES)
 /* The mappings are read again when a type seems to lie outside of them, but not more often than
@@ -20,6 +21,12 @@ struct fresh_block {
 	uint64_t addr, time_ns;
 };
 
+/* Those that wait for the same look, the oldest first: a ring, a power of two. */
+struct fresh_queue {
+	struct fresh_block *blocks;
+	size_t room, head, count;
+};
+
 struct fresh {
 	const struct process *proc;
 	const struct layout *layout;
@@ -27,9 +34,9 @@ struct fresh {
 	bool hooked;
 	struct maps *maps;
 	struct types *types;
-	struct fresh_block *queue; /* a ring, a power of two */
-	size_t room, head, count;
+	struct fresh_queue queues[FRESH_LOOKS];
 	/* A batch under way. */
+	struct fresh_block batch[BATCH];
 	uint8_t data[BATCH][HOOKED_BYTES];
 	struct memory_piece pieces[BATCH];
 };
@@ -53,9 +60,7 @@ int fresh_new(const struct process *proc, const struct layout *layout, struct me
 	fresh->layout = layout;
 	fresh->mem = mem;
 	fresh->hooked = hooked;
-	fresh->room = 4096;
-	fresh->queue = calloc(fresh->room, sizeof(*fresh->queue));
-	r = fresh->queue ? maps_read(proc, &fresh->maps) : -ENOMEM;
+	r = maps_read(proc, &fresh->maps);
 	if (!r)
 		r = types_new(layout, mem, fresh_may_be_type, fresh, &fresh->types);
 	if (r < 0) {
@@ -68,43 +73,48 @@ int fresh_new(const struct process *proc, const struct layout *layout, struct me
 
 void fresh_free(struct fresh *fresh)
 {
-	free(fresh->queue);
+	for (size_t i = 0; i < FRESH_LOOKS; i++)
+		free(fresh->queues[i].blocks);
 	types_freep(&fresh->types);
 	maps_freep(&fresh->maps);
 	free(fresh);
 }
 
-static int fresh_grow(struct fresh *fresh)
+static int fresh_grow(struct fresh_queue *queue)
 {
-	struct fresh_block *queue = reallocarray(NULL, fresh->room * 2, sizeof(*queue));
+	size_t room = queue->room ? 2 * queue->room : QUEUE_LEAST;
+	struct fresh_block *blocks = reallocarray(NULL, room, sizeof(*blocks));
 
-	if (!queue)
+	if (!blocks)
 		return -ENOMEM;
-	for (size_t i = 0; i < fresh->count; i++)
-		queue[i] = fresh->queue[(fresh->head + i) & (fresh->room - 1)];
-	free(fresh->queue);
-	fresh->queue = queue;
-	fresh->room *= 2;
-	fresh->head = 0;
+	for (size_t i = 0; i < queue->count; i++)
+		blocks[i] = queue->blocks[(queue->head + i) & (queue->room - 1)];
+	free(queue->blocks);
+	*queue = (struct fresh_queue){ blocks, room, 0, queue->count };
+	return 0;
+}
+
+static int fresh_add(struct fresh_queue *queue, const struct fresh_block *block)
+{
+	if (queue->count == queue->room) {
+		int r = fresh_grow(queue);
+
+		if (r < 0)
+			return r;
+	}
+	queue->blocks[(queue->head + queue->count++) & (queue->room - 1)] = *block;
 	return 0;
 }
 
 int fresh_push(struct fresh *fresh, uint64_t addr, uint64_t now_ns)
 {
-	if (fresh->count == fresh->room) {
-		int r = fresh_grow(fresh);
-
-		if (r < 0)
-			return r;
-	}
-	fresh->queue[(fresh->head + fresh->count++) & (fresh->room - 1)] =
-		(struct fresh_block){ addr, now_ns };
-	return 0;
+	return fresh_add(&fresh->queues[0], &(struct fresh_block){ addr, now_ns });
 }
 
 void fresh_clear(struct fresh *fresh)
 {
-	fresh->count = 0;
+	for (size_t i = 0; i < FRESH_LOOKS; i++)
+		fresh->queues[i].count = 0;
 }
 
 /* The object's type when @data are the first bytes of a block with a live object, else 0. */
@@ -130,47 +140,75 @@ static const uint8_t *content(const struct fresh *fresh, const uint8_t *data)
 	return fresh->hooked ? data + HOOKS_FRONT * hooks_count(data, HOOKED_BYTES) : data;
 }
 
-static ssize_t fresh_resolve_batch(struct fresh *fresh, const uint64_t *addrs, size_t count,
-				   fresh_typed_fn *typed, void *ctx)
+/* @later: who has no type waits there for another look; NULL: it was the last. */
+static int fresh_resolve_batch(struct fresh *fresh, size_t count, const struct fresh_asker *asker,
+			       struct fresh_queue *later)
 {
-	uint8_t(*data)[HOOKED_BYTES] = fresh->data;
-	struct memory_piece *pieces = fresh->pieces;
 	size_t bytes = fresh->hooked ? HOOKED_BYTES : HEAD_BYTES;
+	struct memory_piece *pieces = fresh->pieces;
 	ssize_t r;
 
 	for (size_t i = 0; i < count; i++)
-		pieces[i] = (struct memory_piece){ addrs[i], data[i], bytes, 0 };
+		pieces[i] = (struct memory_piece){ fresh->batch[i].addr, fresh->data[i], bytes, 0 };
 	r = memory_read_batch(fresh->mem, pieces, count);
-	for (size_t i = 0; r >= 0 && i < count; i++)
-		typed(ctx, addrs[i],
-		      pieces[i].got ? fresh_type_of_live(fresh, content(fresh, data[i])) : 0);
-	return r;
+	if (r >= 0)
+		asker->catch_up(asker->ctx);
+	for (size_t i = 0; r >= 0 && i < count; i++) {
+		const struct fresh_block block = fresh->batch[i];
+		uint64_t type;
+
+		if (!asker->wanted(asker->ctx, block.addr, block.time_ns))
+			continue;
+		type = pieces[i].got ? fresh_type_of_live(fresh, content(fresh, fresh->data[i]))
+				     : 0;
+		asker->typed(asker->ctx, block.addr, type);
+		if (!type && later)
+			r = fresh_add(later, &block);
+	}
+	return r < 0 ? (int)r : 0;
 }
 
-int fresh_resolve(struct fresh *fresh, uint64_t before_ns, fresh_wanted_fn *wanted,
-		  fresh_typed_fn *typed, void *ctx)
+/* Those of one queue that were handed out before @before_ns. It may grow meanwhile. */
+static int fresh_resolve_queue(struct fresh *fresh, struct fresh_queue *queue, uint64_t before_ns,
+			       const struct fresh_asker *asker, struct fresh_queue *later)
 {
-	uint64_t addrs[BATCH];
 	size_t count = 0;
+	int r = 0;
 
 	for (;;) {
-		const struct fresh_block *block = &fresh->queue[fresh->head];
-		bool more = fresh->count && block->time_ns <= before_ns;
+		const struct fresh_block *block = &queue->blocks[queue->head];
+		bool more = queue->count && block->time_ns <= before_ns;
 
-		if (count == BATCH || (!more && count)) {
-			ssize_t r = fresh_resolve_batch(fresh, addrs, count, typed, ctx);
-
-			if (r < 0)
-				return (int)r;
+		if (!r && (count == BATCH || (!more && count))) {
+			r = fresh_resolve_batch(fresh, count, asker, later);
 			count = 0;
+			continue;
 		}
-		if (!more)
-			return 0;
-		if (wanted(ctx, block->addr, block->time_ns))
-			addrs[count++] = block->addr;
-		fresh->head = (fresh->head + 1) & (fresh->room - 1);
-		fresh->count--;
+		if (!more || r < 0)
+			return r;
+		if (asker->wanted(asker->ctx, block->addr, block->time_ns))
+			fresh->batch[count++] = *block;
+		queue->head = (queue->head + 1) & (queue->room - 1);
+		queue->count--;
 	}
+}
+
+int fresh_resolve(struct fresh *fresh, uint64_t before_ns, const struct fresh_asker *asker)
+{
+	bool last = before_ns == UINT64_MAX;
+	uint64_t age = FRESH_AGE_NS;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < FRESH_LOOKS; i++, age *= 10) {
+		uint64_t older = last ? 0 : age - FRESH_AGE_NS;
+		struct fresh_queue *later = last || i + 1 == FRESH_LOOKS ? NULL
+									 : &fresh->queues[i + 1];
+
+		if (before_ns >= older)
+			r = fresh_resolve_queue(fresh, &fresh->queues[i], before_ns - older, asker,
+						later);
+	}
+	return r;
 }
 
 uint64_t fresh_type_of_dead(struct fresh *fresh, const struct session_event *event)

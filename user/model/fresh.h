@@ -13,8 +13,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* After this long an object's header is written, if it ever will be. */
+/* After this long an object's header is written, as a rule. It is not where the thread lost its CPU
+ * in between, or up to 3.11 where a collection came in between (Modules/gcmodule.c,
+ * _PyObject_GC_Alloc): what has no type is looked at again when it is ten times as old, and so on
+ * for FRESH_LOOKS looks. */
 #define FRESH_AGE_NS 10000000ull
+#define FRESH_LOOKS 4
 
 struct fresh;
 
@@ -28,16 +32,23 @@ DEFINE_CLEANUP(struct fresh, fresh_free)
 int fresh_push(struct fresh *fresh, uint64_t addr, uint64_t now_ns);
 void fresh_clear(struct fresh *fresh);
 
-/* Is the block at @addr, handed out at @time_ns, still the same one and without a type? */
-typedef bool fresh_wanted_fn(void *ctx, uint64_t addr, uint64_t time_ns);
-typedef void fresh_typed_fn(void *ctx, uint64_t addr, uint64_t type);
+/* Who asks. */
+struct fresh_asker {
+	/* Is the block at @addr, handed out at @time_ns, still the same one and without a type? */
+	bool (*wanted)(void *ctx, uint64_t addr, uint64_t time_ns);
+	/* What was recorded until now is known from here on, to wanted(). */
+	void (*catch_up)(void *ctx);
+	/* @type: address of its type, 0 where it is no object, or none yet. */
+	void (*typed)(void *ctx, uint64_t addr, uint64_t type);
+	void *ctx;
+};
 
 /*
- * For each block that was handed out before @before_ns and that @wanted still wants: @typed with
- * the address of its type, 0 where it is no object. 0, -ESRCH, -EPERM, -ENOMEM.
+ * Reads the headers of the blocks that were handed out before @before_ns and are still wanted.
+ * Those that are wanted even now, with all caught up that came before the reading, are typed: what
+ * was read is theirs. UINT64_MAX: all of them, for the last time. 0, -ESRCH, -EPERM, -ENOMEM.
  */
-int fresh_resolve(struct fresh *fresh, uint64_t before_ns, fresh_wanted_fn *wanted,
-		  fresh_typed_fn *typed, void *ctx);
+int fresh_resolve(struct fresh *fresh, uint64_t before_ns, const struct fresh_asker *asker);
 
 /* The type of an object that is about to be freed, 0 where the block is none. */
 uint64_t fresh_type_of_dead(struct fresh *fresh, const struct session_event *event);

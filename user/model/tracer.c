@@ -91,13 +91,13 @@ void tracer_free(struct tracer *t)
 	pools_freep(&t->pools);
 	flows_freep(&t->flows);
 	blocks_fini(&t->blocks);
+	tracer_forget_moved(t);
 	memory_freep(&t->mem);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
 }
 
-/* What a lost record said, nothing repairs but a census: until then the ledger is not whole. */
-static void tracer_check_loss(struct tracer *t)
+void tracer_check_loss(struct tracer *t)
 {
 	struct session_stats stats;
 
@@ -115,9 +115,14 @@ static ssize_t tracer_consume(struct tracer *t)
 
 	tracer_check_loss(t);
 	t->now_ns = clock_monotonic();
+	if (t->pending_lost != t->drained_lost)
+		t->pending_count = 0;
+	t->pending_lost = t->drained_lost;
 	n = session_consume(t->session, tracer_on_event, t, BATCH_RECORDS);
 	if (n < 0)
 		t->error = (int)n;
+	if (n >= 0 && n < BATCH_RECORDS)
+		t->drained_lost = t->lost;
 	return n;
 }
 
@@ -127,9 +132,29 @@ static void tracer_drain(struct tracer *t)
 		;
 }
 
+void tracer_catch_up(struct tracer *t)
+{
+	uint64_t until = t->consumed + session_backlog(t->session);
+
+	while (!t->error && t->consumed < until && tracer_consume(t) >= 0)
+		;
+}
+
+/* tracer_catch_up() without waiting for one that is being written: what it speaks of has not
+ * happened. */
+static void tracer_see(void *arg)
+{
+	struct tracer *t = arg;
+	uint64_t until = t->consumed + session_backlog(t->session);
+
+	while (!t->error && t->consumed < until && tracer_consume(t) > 0)
+		;
+}
+
 static void tracer_resolve(struct tracer *t, uint64_t allocated_before)
 {
-	int r = fresh_resolve(t->fresh, allocated_before, tracer_is_wanted, tracer_on_typed, t);
+	const struct fresh_asker asker = { tracer_is_wanted, tracer_see, tracer_on_typed, t };
+	int r = fresh_resolve(t->fresh, allocated_before, &asker);
 
 	if (r < 0 && r != -ESRCH)
 		t->error = r;
@@ -159,8 +184,6 @@ static void tracer_cut_window(struct tracer *t, uint64_t end_ns)
 	moment.ns = end_ns;
 	tracer_cut_at(t, &moment);
 }
-
-static void tracer_mind_end(struct tracer *t);
 
 static void tracer_cut(struct tracer *t)
 {
@@ -205,6 +228,7 @@ static void tracer_close_window(struct tracer *t)
 	flows_missed(t->flows, spending_missed(&t->spending, end, t->window_ns + SAMPLE_NS));
 	tracer_cut_window(t, end);
 	blocks_clear(&t->blocks);
+	tracer_forget_moved(t);
 	fresh_clear(t->fresh);
 	tracer_turned(t, false);
 	if (!t->error)
@@ -272,8 +296,7 @@ static void tracer_bridge_gap(struct tracer *t)
 		t->error = r;
 }
 
-/* A window that ended without being asked to: see session_has_ended(). */
-static void tracer_mind_end(struct tracer *t)
+void tracer_mind_end(struct tracer *t)
 {
 	if (t->error || !session_has_ended(t->session))
 		return;
@@ -439,7 +462,7 @@ void tracer_unlock(struct tracer *t)
 	pthread_mutex_unlock(&t->lock);
 }
 
-static void tracer_take_lock(struct tracer *t)
+void tracer_take_lock(struct tracer *t)
 {
 	__atomic_add_fetch(&t->waiting, 1, __ATOMIC_RELAXED);
 	pthread_mutex_lock(&t->lock);
@@ -452,71 +475,6 @@ void tracer_lock(struct tracer *t)
 	if (!t->error)
 		tracer_cut(t);
 	flows_idle(t->flows, (double)(clock_monotonic() - t->cut_ns) / 1e9);
-}
-
-int tracer_census_begin(struct tracer *t)
-{
-	int r;
-
-	tracer_take_lock(t);
-	tracer_check_loss(t);
-	t->lost_begin = t->lost;
-	r = blocks_begin(&t->blocks);
-	tracer_unlock(t);
-	return r;
-}
-
-void tracer_census_block(void *arg, uint64_t addr, uint64_t size, bool sure)
-{
-	struct tracer *t = arg;
-
-	/* Only the caller's thread has to do with the truth until _end. */
-	blocks_found(&t->blocks, addr, size, sure);
-}
-
-/* All that was recorded before the call is consumed: as many bytes as wait now. */
-static void tracer_catch_up(struct tracer *t)
-{
-	struct session_stats stats;
-
-	session_stats(t->session, &stats);
-	while (!t->error && t->consumed < stats.counts[EVENTS_RECORDS] && tracer_consume(t) >= 0)
-		;
-}
-
-static int tracer_freeze(struct tracer *t)
-{
-	int r;
-
-	tracer_take_lock(t);
-	tracer_catch_up(t);
-	r = t->error ? t->error : blocks_freeze(&t->blocks);
-	tracer_unlock(t);
-	return r;
-}
-
-int tracer_census_end(struct tracer *t, struct blocks_drift *ret_drift)
-{
-	int r = tracer_freeze(t);
-
-	/* The thread goes on consuming meanwhile: the ring would run full. */
-	if (!r)
-		r = blocks_merge(&t->blocks);
-	tracer_take_lock(t);
-	tracer_check_loss(t);
-	if (!r)
-		r = blocks_end(&t->blocks, t->lost != t->lost_begin, clock_monotonic(), ret_drift);
-	else
-		blocks_abort(&t->blocks);
-	tracer_unlock(t);
-	return r;
-}
-
-void tracer_census_abort(struct tracer *t)
-{
-	tracer_take_lock(t);
-	blocks_abort(&t->blocks);
-	tracer_unlock(t);
 }
 
 const struct blocks *tracer_blocks(const struct tracer *t)

@@ -12,8 +12,20 @@
 #include "probe/session.h"
 
 #include <pthread.h>
+#include <uthash.h>
 
 _Static_assert(EVENTS_COUNT_MAX <= 16, "lost_by_cause has room");
+
+/* A block of known type that realloc has moved, until its type is known again: its old size counts
+ * as freed then. */
+struct moved {
+	uint64_t addr, time_ns, size;
+	UT_hash_handle hh;
+};
+
+/* The newest records say what is about to be done: one for each thread, of which only builds
+ * without a GIL have several. */
+#define TRACER_PENDING 64
 
 struct tracer {
 	struct tracer_options options;
@@ -39,6 +51,11 @@ struct tracer {
 	size_t looked_at;   /* budget mode: sites of which it is known how much they are hit */
 	struct pace pace;
 	uint64_t unknown_frees, consumed;
+	struct moved *moved;
+	uint64_t pending[TRACER_PENDING]; /* blocks of the newest records */
+	size_t pending_count;		  /* ever */
+	uint64_t pending_lost;		  /* before the first of them was written, at most */
+	uint64_t drained_lost;		  /* before the ring was last found empty */
 	struct forked forked;
 	int error;
 
@@ -53,8 +70,21 @@ struct tracer {
  * that wait for their types. */
 int tracer_on_event(const struct session_event *e, void *arg);
 
+void tracer_forget_moved(struct tracer *t);
+
 /* A fresh block's type was read: it is counted, once. */
 void tracer_on_typed(void *arg, uint64_t addr, uint64_t type);
 
 /* Is the block at @addr still waiting for its type, and not one that came after it? */
 bool tracer_is_wanted(void *arg, uint64_t addr, uint64_t time_ns);
+
+/* What a lost record said, nothing repairs but a census: until then the ledger is not whole. */
+void tracer_check_loss(struct tracer *t);
+
+/* A window that ended without being asked to: see session_has_ended(). */
+void tracer_mind_end(struct tracer *t);
+
+/* All that was recorded before the call is consumed. */
+void tracer_catch_up(struct tracer *t);
+
+void tracer_take_lock(struct tracer *t);

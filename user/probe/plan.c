@@ -243,6 +243,19 @@ static int plan_mimalloc(const struct plan_source *source, struct code *code, st
 	return 0;
 }
 
+/* Where a realloc's free comes too late to see what the block was, the realloc itself looks. */
+static void plan_keep_words(struct plan *plan)
+{
+	uint8_t linked = 0;
+
+	for (size_t i = 0; i < plan->sites.count; i++)
+		if (plan->sites.list[i].role == SITE_FREE)
+			linked |= plan->sites.list[i].flags & SITE_LINKED;
+	for (size_t i = 0; i < plan->sites.count; i++)
+		if (plan->sites.list[i].role == SITE_REALLOC)
+			plan->sites.list[i].flags |= linked;
+}
+
 static int plan_pymalloc(const struct plan_source *source, struct code *code, struct plan *plan,
 			 struct error *err)
 {
@@ -280,6 +293,7 @@ static int plan_pymalloc(const struct plan_source *source, struct code *code, st
 		r = plan_hooks(source, code, plan);
 	if (r)
 		return r;
+	plan_keep_words(plan);
 	return plan_fresh(source, code, fresh, plan, err);
 }
 
@@ -294,13 +308,13 @@ static int plan_fill(const struct plan_source *source, struct plan *plan, struct
 		return error_set(err, -r, EXIT_UNSUPPORTED, "cannot decode %s", source->py->path);
 	plan->bias = source->py->bias;
 	plan->pool_size = source->layout->pool_size;
-	/* 3.12 and 3.13 keep immortality in the lower half only; 3.14 has flags above
-	 * (Include/object.h). */
-	plan->refcount_mask_high = source->layout->refcount == LAYOUT_REFCOUNT_PLAIN ? UINT32_MAX
-										     : 0;
+	/* Up to 3.13 it is 0 in what dies; 3.14 has flags there (Include/object.h). */
+	plan->refcount_mask_high = source->layout->refcount == LAYOUT_REFCOUNT_FLAGS ? 0
+										     : UINT32_MAX;
 	plan->image_path = strdup(elf_path(source->py->image));
 	if (!plan->image_path)
 		return -ENOMEM;
+	plan->values_prefix = source->layout->values == LAYOUT_VALUES_PREFIX;
 	plan->split_refcount = source->layout->refcount == LAYOUT_REFCOUNT_SPLIT;
 	r = plan_allocator(source, code, plan, err);
 	if (r)

@@ -35,6 +35,7 @@ struct plan {
 	uint32_t pool_size;
 	uint32_t refcount_mask_high; /* which bits of the upper half of the reference count word
 					count */
+	bool values_prefix;	     /* instances' values begin with bytes that nobody sets */
 	bool split_refcount;	     /* free-threaded: there are two */
 	uint64_t duration_ns;	     /* what planning took */
 };

@@ -42,6 +42,7 @@ static int load_once(struct session *session)
 	    session->plan->allocator.kind != ALLOCATOR_MIMALLOC)
 		session->bpf->rodata->raw_hook = EVENTS_HOOK_BYTES;
 	session->bpf->rodata->split_refcount = session->plan->split_refcount;
+	session->bpf->rodata->values_prefix = session->plan->values_prefix;
 	session->bpf->rodata->hooked = session->plan->allocator.debug;
 	session->bpf->rodata->self_check = options->self_check;
 	session->bpf->rodata->refcount_mask_high = session->plan->refcount_mask_high;
@@ -444,6 +445,10 @@ bool session_has_ended(struct session *session)
 	if (!session->attached)
 		return false;
 	if (__atomic_load_n(&session_lease(session)->ended_ns, __ATOMIC_SEQ_CST))
+		return true;
+	/* Recording ends a moment after this, and a moment before it is known when. */
+	if (__atomic_load_n(&session_lease(session)->closing_ns, __ATOMIC_SEQ_CST) >
+	    session_begun(session)->ns)
 		return true;
 	if (!links_is_alive(session->links))
 		return true;
