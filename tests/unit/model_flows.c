@@ -75,7 +75,8 @@ static void full_coverage_is_exact(void **state)
 	assert_float_equal(rates.error, 0, 0);
 }
 
-static void unseen_types_have_rate_zero(void **state)
+/* It may have come in bursts between the windows. */
+static void what_windows_did_not_meet_is_not_known(void **state)
 {
 	cleanup(flows_freep) struct flows *flows = NULL;
 	struct flows_rates rates;
@@ -84,8 +85,34 @@ static void unseen_types_have_rate_zero(void **state)
 	cut(flows, 1, false);
 	cut(flows, 1, false);
 	assert_true(flows_rates(flows, TYPE, 0.1, &rates));
-	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 0, 0);
+	for (int i = 0; i < FLOWS_COUNTS; i++)
+		assert_true(isnan(rates.per_second[i]));
 	assert_true(isnan(rates.error));
+	assert_int_equal(flows_add(flows, TYPE, FLOWS_ALLOC_OBJECTS, 16), 0);
+	cut(flows, 1, false);
+	assert_true(flows_rates(flows, TYPE, 0.1, &rates));
+	assert_true(rates.per_second[FLOWS_ALLOC_OBJECTS] > 0);
+	assert_true(isnan(rates.per_second[FLOWS_FREE_OBJECTS]));
+}
+
+static void what_an_open_window_did_not_meet_is_not_there(void **state)
+{
+	struct progress_span window = { .wall = 1, .cpu = 1, .records = 10 }, all = {};
+	cleanup(flows_freep) struct flows *flows = NULL;
+	struct flows_rates rates;
+
+	assert_int_equal(flows_new(&flows), 0);
+	flows_begin(flows, &all);
+	for (int i = 1; i <= 4; i++) {
+		all.wall = all.cpu = 1.01 * i;
+		flows_cut(flows, &window, &all, false);
+	}
+	assert_true(flows_rates(flows, TYPE, 0.9, &rates));
+	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 0, 0);
+	assert_float_equal(rates.per_second[FLOWS_FREE_BYTES], 0, 0);
+	flows_idle(flows, 1);
+	assert_true(flows_rates(flows, TYPE, 0.9, &rates));
+	assert_true(isnan(rates.per_second[FLOWS_ALLOC_OBJECTS]));
 }
 
 /* A share of the time was traced: the windows' spread gives the error. */
@@ -247,7 +274,8 @@ int main(void)
 		cmocka_unit_test(one_window_says_nothing_of_the_rest),
 		cmocka_unit_test(nothing_traced_says_nothing),
 		cmocka_unit_test(full_coverage_is_exact),
-		cmocka_unit_test(unseen_types_have_rate_zero),
+		cmocka_unit_test(what_windows_did_not_meet_is_not_known),
+		cmocka_unit_test(what_an_open_window_did_not_meet_is_not_there),
 		cmocka_unit_test(windows_give_an_interval),
 		cmocka_unit_test(rates_are_of_the_time_since_the_mark),
 		cmocka_unit_test(lost_records_leave_no_interval),

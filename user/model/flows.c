@@ -8,6 +8,9 @@
 #include <math.h>
 #include <uthash.h>
 
+/* Traced is so much of the time between two looks of a window that never closed. */
+#define ALL_SEEN 0.95
+
 /* What the samples stand for is known to that: no need to know it better. */
 #define WANT_CLOCK 0.05
 
@@ -263,6 +266,26 @@ static bool flows_mean(const struct budget_sample *samples, size_t first, size_t
 	return seconds > 0;
 }
 
+/* Did the samples from @first on leave next to nothing out? */
+static bool flows_saw_all(const struct flows *flows, size_t first)
+{
+	double traced = 0, passed = flows->idle;
+
+	for (uint64_t n = flows->first + first; n < flows->number; n++) {
+		traced += flows->spans[n % FLOWS_SAMPLES].wall;
+		passed += flows_wall(flows, n);
+	}
+	return traced >= ALL_SEEN * passed;
+}
+
+/* What was not met in some windows may happen between them, in bursts: nobody knows how much. */
+static void flows_doubt_zeros(struct flows_rates *rates)
+{
+	for (int i = 0; i < FLOWS_COUNTS; i += 2)
+		if (rates->per_second[i] <= 0)
+			rates->per_second[i] = rates->per_second[i + 1] = NAN;
+}
+
 bool flows_rates(const struct flows *flows, uint64_t type, double coverage, struct flows_rates *ret)
 {
 	uint64_t mark = MIN(MAX(flows->mark, flows->first), flows->number);
@@ -285,6 +308,8 @@ bool flows_rates(const struct flows *flows, uint64_t type, double coverage, stru
 		if (!flows_mean(samples, found.first, count, &rates.per_second[i]))
 			return false;
 	}
+	if (!flows_saw_all(flows, found.first))
+		flows_doubt_zeros(&rates);
 	*ret = rates;
 	return true;
 }

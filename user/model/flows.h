@@ -78,7 +78,7 @@ void flows_restart(struct flows *flows);
  * Rates of @type. @coverage: share of the time that the samples cover. 1, all of it: rates over all
  * the time since the restart; less: estimated for the time since the mark (budget_estimate()), as
  * an unwatched target would have them (probe/progress.h). False where nothing was traced, or it
- * cannot be told. A type that was never seen has rates of 0.
+ * cannot be told. What was not seen has a rate of 0 where all was seen, else none (NAN).
  */
 bool flows_rates(const struct flows *flows, uint64_t type, double coverage,
 		 struct flows_rates *ret);
