@@ -65,6 +65,41 @@ static void strs_of_all_kinds(void **state)
 	assert_int_equal(buf[strlen(buf) - 1], 'a');
 }
 
+/* What is read by pages is the same, also over the end of one and where the next is not there. */
+static void pages_change_nothing(void **state)
+{
+	cleanup(names_pages_freep) struct names_pages *pages = names_pages_new();
+	struct names paged = names;
+	char buf[600];
+	static const char text[] = "a text of forty characters, or some more";
+	const uint64_t ends[] = { STRS + 0x1000, WORLD_HEAP + 0x40000 };
+
+	paged.pages = pages;
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		uint64_t last = ends[i] - round_up(w.layout->sizeof_ascii + sizeof(text), 8);
+
+		for (uint64_t at = last - 64; at <= last; at += 8) {
+			names_pages_freep(&pages);
+			paged.pages = pages = names_pages_new();
+			world_put_str(&w, at, text);
+			for (int again = 0; again < 2; again++) {
+				assert_int_equal(names_read_str(&paged, at, buf, sizeof(buf)),
+						 sizeof(text) - 1);
+				assert_string_equal(buf, text);
+			}
+		}
+		/* Longer than what is there. */
+		fake_u64(&w.fake, last + w.layout->str_length, 400);
+		names_pages_freep(&pages);
+		paged.pages = pages = names_pages_new();
+		assert_int_equal(names_read_str(&paged, last, buf, sizeof(buf)),
+				 names_read_str(&names, last, buf, sizeof(buf)));
+	}
+	assert_true(names_read_str(&paged, 0, buf, sizeof(buf)) < 0);
+	assert_true(names_read_str(&paged, 8, buf, sizeof(buf)) < 0);
+	assert_true(names_read_str(&paged, UINT64_MAX - 7, buf, sizeof(buf)) < 0);
+}
+
 static void long_ones_are_cut(void **state)
 {
 	char text[600], buf[2000], little[8];
@@ -188,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(strs_of_all_kinds, setup, teardown),
+		cmocka_unit_test_setup_teardown(pages_change_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_ones_are_cut, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_str_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(classes_are_named_with_their_module, setup,

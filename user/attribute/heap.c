@@ -287,7 +287,12 @@ static int settle_buffers(struct heap *heap, int64_t too_much)
 /* One row per type. */
 static int merge_types(struct taking *t, struct heap *heap)
 {
-	struct names names = { .layout = t->request->layout, .mem = t->workers[0].mem };
+	cleanup(names_pages_freep) struct names_pages *pages = names_pages_new();
+	struct names names = {
+		.layout = t->request->layout,
+		.mem = t->workers[0].mem,
+		.pages = pages,
+	};
 	struct facts_collect collect = {
 		.names = &names,
 		.types = t->shared.types,

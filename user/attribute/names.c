@@ -11,6 +11,57 @@
 /* Bytes of an entry of a keys table that are of interest. */
 #define ENTRIES_MAX 1024
 
+#define PAGE 4096u
+#define PAGES 64u
+
+struct names_pages {
+	uint64_t numbers[PAGES]; /* 0: none */
+	uint8_t bytes[PAGES][PAGE];
+};
+
+struct names_pages *names_pages_new(void)
+{
+	return calloc(1, sizeof(struct names_pages));
+}
+
+void names_pages_free(struct names_pages *pages)
+{
+	free(pages);
+}
+
+/* NULL where not all of the page can be read. */
+static const uint8_t *names_page(const struct names *names, uint64_t number)
+{
+	uint64_t slot = number * 0x9e3779b97f4a7c15ull >> 32 & (PAGES - 1);
+	struct names_pages *pages = names->pages;
+
+	if (pages->numbers[slot] == number)
+		return pages->bytes[slot];
+	pages->numbers[slot] = 0;
+	if (!number || memory_read(names->mem, number * PAGE, pages->bytes[slot], PAGE) < 0)
+		return NULL;
+	pages->numbers[slot] = number;
+	return pages->bytes[slot];
+}
+
+static int names_read(const struct names *names, uint64_t addr, void *buf, size_t len)
+{
+	size_t done = 0;
+
+	if (!names->pages || len > PAGE || addr + len < addr)
+		return memory_read(names->mem, addr, buf, len);
+	while (done < len) {
+		uint64_t at = (addr + done) % PAGE, part = MIN(len - done, PAGE - at);
+		const uint8_t *page = names_page(names, (addr + done) / PAGE);
+
+		if (!page)
+			return memory_read(names->mem, addr, buf, len);
+		memcpy((uint8_t *)buf + done, page + at, part);
+		done += part;
+	}
+	return 0;
+}
+
 /* Characters of @kind bytes to UTF-8. */
 static size_t str_decode(const uint8_t *chars, size_t count, uint32_t kind, char *buf, size_t cap)
 {
@@ -35,7 +86,7 @@ ssize_t names_read_str(const struct names *names, uint64_t addr, char *buf, size
 	uint64_t length, data;
 	size_t count;
 
-	if (!addr || addr % 8 || memory_read(names->mem, addr, head, l->sizeof_ascii) < 0)
+	if (!addr || addr % 8 || names_read(names, addr, head, l->sizeof_ascii) < 0)
 		return -EFAULT;
 	length = load_u64(head + l->str_length);
 	state = load_u32(head + l->str_state);
@@ -43,13 +94,13 @@ ssize_t names_read_str(const struct names *names, uint64_t addr, char *buf, size
 	if (kind != 1 && kind != 2 && kind != 4)
 		return -EINVAL;
 	if (!(state & l->str_compact_mask)) {
-		if (memory_read_u64(names->mem, addr + l->str_data, &data) < 0)
+		if (names_read(names, addr + l->str_data, &data, sizeof(data)) < 0)
 			return -EFAULT;
 	} else {
 		data = addr + (state & l->str_ascii_mask ? l->sizeof_ascii : l->sizeof_compact);
 	}
 	count = MIN(length, (uint64_t)NAMES_MAX);
-	if (memory_read(names->mem, data, chars, count * kind) < 0)
+	if (names_read(names, data, chars, count * kind) < 0)
 		return -EFAULT;
 	return (ssize_t)str_decode(chars, count, kind, buf, cap);
 }
@@ -61,7 +112,7 @@ int names_read_keys(const struct names *names, uint64_t addr, struct dict_keys *
 	size_t len;
 	int r;
 
-	r = memory_read(names->mem, addr, header, sizeof(header));
+	r = names_read(names, addr, header, sizeof(header));
 	if (r < 0)
 		return r;
 	if (!dicts_decode_keys(names->layout, header, ret))
@@ -70,7 +121,7 @@ int names_read_keys(const struct names *names, uint64_t addr, struct dict_keys *
 	*ret_bytes = malloc(len ? len : 1);
 	if (!*ret_bytes)
 		return -ENOMEM;
-	return memory_read(names->mem, addr + ret->entries, *ret_bytes, len);
+	return names_read(names, addr + ret->entries, *ret_bytes, len);
 }
 
 static bool is_module_key(struct names *names, uint64_t key)
@@ -93,7 +144,7 @@ static bool read_module(struct names *names, const struct type *type, char *buf,
 	struct dict_keys k;
 	uint64_t keys;
 
-	if (!type->dict || memory_read_u64(names->mem, type->dict + l->ma_keys, &keys) < 0 ||
+	if (!type->dict || names_read(names, type->dict + l->ma_keys, &keys, sizeof(keys)) < 0 ||
 	    names_read_keys(names, keys, &k, &entries) < 0)
 		return false;
 	for (int64_t i = 0; i < MIN(k.nentries, (int64_t)ENTRIES_MAX); i++) {

@@ -3,13 +3,23 @@
 #pragma once
 
 #include "attribute/types.h"
+#include "base/cleanup.h"
 
 #define NAMES_MAX 256
+
+/* Pages that were read lately: the names of many types lie close together, in small pieces. */
+struct names_pages;
+
+/* NULL when out of memory. */
+struct names_pages *names_pages_new(void);
+void names_pages_free(struct names_pages *pages);
+DEFINE_CLEANUP(struct names_pages, names_pages_free)
 
 struct names {
 	const struct layout *layout;
 	struct memory *mem;
-	uint64_t module_key; /* address of the interned "__module__", once it was met */
+	uint64_t module_key;	   /* address of the interned "__module__", once it was met */
+	struct names_pages *pages; /* borrowed; NULL: each piece is read by itself */
 };
 
 /* Text of the str object at @addr into @buf. Length, or -EINVAL, -EFAULT. */
