@@ -257,6 +257,12 @@ deb: deps
 deb-check: deb
 	$(Q)$(PYTHON) tests/package/run.py build/deb/pymemtop_*.deb
 
+# In an emulated machine with a fresh Debian 12 and its systemd: the service too. Takes a quarter of an hour.
+.PHONY: deb-boot
+deb-boot: deb
+	$(Q)$(MAKE) static
+	$(Q)$(PYTHON) tests/kernels/run.py $(STATIC) --package build/deb/pymemtop_*.deb bookworm
+
 # The daemon over processes that come and go: `make soak SOAK_MINUTES=30` for longer.
 SOAK_MINUTES ?= 2
 soak: deps

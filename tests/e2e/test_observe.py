@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+import patience
 import pytest
 from probes import breakpoints
 
@@ -99,13 +100,13 @@ def test_kill_leaves_no_probe_behind(churn, pymemtop):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 20 * patience.FACTOR
     while not breakpoints(churn.pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert breakpoints(churn.pid) > 0, "the probes never came"
     watcher.send_signal(signal.SIGKILL)
     watcher.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 10 * patience.FACTOR
     while breakpoints(churn.pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert breakpoints(churn.pid) == 0

@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import interpreters
+import patience
 import pytest
 from probes import Watch, breakpoints, file_offset, held, planned
 from target import Target
@@ -87,7 +88,7 @@ class Recording:
 
 
 def until(condition, what, seconds=60):
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * patience.FACTOR
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)

@@ -11,6 +11,8 @@ import subprocess
 import time
 import urllib.request
 
+import patience
+
 SAMPLE = re.compile(r"^([a-z_]+)\{(.*)\} (\S+)$")
 
 
@@ -22,7 +24,7 @@ def free_port():
 
 def wait_for(condition, timeout=60, what="it"):
     """The first true value of condition()."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * patience.FACTOR
     while True:
         value = condition()
         if value:
@@ -36,7 +38,7 @@ class Connection:
 
     def __init__(self, path, timeout=30):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(timeout)
+        self.socket.settimeout(timeout * patience.FACTOR)
         self.socket.connect(str(path))
         self.file = self.socket.makefile("rb")
 

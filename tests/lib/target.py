@@ -6,6 +6,8 @@ import select
 import subprocess
 import time
 
+import patience
+
 
 # The dead go at once, unless the kernel holds them (state D).
 STOP_SECONDS = 30
@@ -27,7 +29,7 @@ class Target:
         command = getattr(interpreter, "command", [interpreter])
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PYENV"))}
         environment.update(env or {})
-        self.timeout = timeout
+        self.timeout = timeout * patience.FACTOR
         self.buffer = b""
         self.process = subprocess.Popen(
             [*command, "-u", *options, *source, *map(str, arguments)],

@@ -8,6 +8,8 @@ import subprocess
 import tempfile
 import time
 
+import patience
+
 
 class TerminalError(AssertionError):
     pass
@@ -65,7 +67,7 @@ class Terminal:
     def wait(self, wanted, timeout=30):
         """Until the screen has the text, or until wanted(rows) is true. The rows."""
         found = wanted if callable(wanted) else lambda rows: any(wanted in row for row in rows)
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * patience.FACTOR
         while True:
             rows = self.screen()
             if found(rows):
