@@ -62,6 +62,40 @@ static void more_jobs_than_threads(void **state)
 	event_base_free(base);
 }
 
+static volatile pid_t ran_by;
+
+static void run_here(struct threads_job *job)
+{
+	struct task *task = (struct task *)job;
+
+	ran_by = gettid();
+	task->ran = true;
+}
+
+/* Else malloc keeps what a thread has freed for as long as there is work. */
+static void a_thread_is_replaced(void **state)
+{
+	uint64_t end = clock_monotonic() + 60 * NSEC_PER_SEC;
+	struct threads *threads;
+	struct task task;
+	pid_t first = 0;
+
+	base = event_base_new();
+	assert_int_equal(threads_new(base, 1, &threads), 0);
+	do {
+		task = (struct task){ .job = { .run = run_here, .done = done }, .pipe = -1 };
+		pending = 1;
+		threads_submit(threads, &task.job);
+		event_base_dispatch(base);
+		first = first ?: ran_by;
+		usleep(10000);
+	} while (ran_by == first && clock_monotonic() < end);
+	assert_int_not_equal(ran_by, first);
+	assert_true(threads_stop(threads, 5 * NSEC_PER_SEC));
+	threads_free(threads);
+	event_base_free(base);
+}
+
 static void found(struct threads_job *job, void *arg)
 {
 	*(struct threads_job **)arg = job;
@@ -129,6 +163,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(more_jobs_than_threads),
+		cmocka_unit_test(a_thread_is_replaced),
 		cmocka_unit_test(one_that_hangs),
 		cmocka_unit_test(it_comes_back_late),
 	};

@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 
+#define LIFE_NS (10 * NSEC_PER_SEC)
+
 struct queue {
 	struct threads_job *first, *last;
 };
@@ -75,9 +77,28 @@ static bool run_one(struct threads *threads, struct threads_job *job)
 	return threads->alive <= threads->wanted + threads->stuck;
 }
 
+static int add_thread(struct threads *threads);
+
+/* With the lock held, also on return. */
+static void wait_for_work(struct threads *threads, uint64_t until_ns)
+{
+	struct timespec until = {
+		.tv_sec = (time_t)(until_ns / NSEC_PER_SEC),
+		.tv_nsec = (long)(until_ns % NSEC_PER_SEC),
+	};
+
+	pthread_cond_clockwait(&threads->work, &threads->lock, CLOCK_MONOTONIC, &until);
+}
+
+/*
+ * Another takes its place when it has lived for a while: malloc keeps up to 448 freed blocks for
+ * each thread (tcache, malloc/malloc.c of glibc), here and there on pages that would go back to the
+ * kernel but for them, and lets go of them with the thread.
+ */
 static void *thread_main(void *arg)
 {
 	struct threads *threads = arg;
+	uint64_t until = clock_monotonic() + LIFE_NS;
 	bool needed = true;
 
 	pthread_mutex_lock(&threads->lock);
@@ -87,7 +108,11 @@ static void *thread_main(void *arg)
 		if (job)
 			needed = run_one(threads, job);
 		else
-			pthread_cond_wait(&threads->work, &threads->lock);
+			wait_for_work(threads, until);
+		if (needed && !threads->stop && clock_monotonic() >= until) {
+			needed = add_thread(threads);
+			until = clock_monotonic() + LIFE_NS;
+		}
 	}
 	threads->alive--;
 	pthread_cond_signal(&threads->ended);
