@@ -3,7 +3,7 @@
 
 #include "base/util.h"
 
-#define SAVED_SECONDS 10 /* so much of the share may be used at once */
+#define SAVED_SECONDS 5 /* so much of the share may be used at once */
 #define GUESS_NS 20e6
 #define LEARN 0.2
 

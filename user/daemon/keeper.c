@@ -41,7 +41,8 @@ struct keeper {
 	size_t skip_count;
 	uint64_t sweep_at, pressure_at, trim_at;
 	struct firsts firsts;
-	size_t refused; /* as it was logged last */
+	bool first_waits; /* for its turn, as of the last tick */
+	size_t refused;	  /* as it was logged last */
 	volatile bool stop;
 	keeper_deliver deliver;
 	void *deliver_arg;
@@ -134,12 +135,13 @@ static void note_success(struct keeper *keeper, struct watch *watch)
  * interval. */
 static uint64_t interval_of(const struct keeper *keeper)
 {
+	/* Who was never looked at goes first. */
+	double share = keeper->options->max_cpu * (keeper->first_waits ? 0.5 : 1), cost = 0;
 	const struct watch *watch;
-	double cost = 0;
 
 	for (watch = keeper->table.by_pid; watch; watch = watch->hh.next)
 		cost += watch->up ? (double)watch->shown.cpu_ns : 0;
-	return spacing_interval(keeper->options->interval_ns, cost, keeper->options->max_cpu);
+	return spacing_interval(keeper->options->interval_ns, cost, share);
 }
 
 static void hand_out(struct keeper *keeper, struct watch *watch)
@@ -405,9 +407,14 @@ void keeper_tick(struct keeper *keeper)
 	}
 	if (keeper->options->observer.events != OBSERVER_EVENTS_OFF)
 		turns_assign(&keeper->table, now);
+	keeper->first_waits = false;
 	HASH_ITER (hh, keeper->table.by_pid, watch, next) {
-		if (!watch->busy && is_due(keeper, watch, now))
+		if (watch->busy)
+			continue;
+		if (is_due(keeper, watch, now))
 			submit(keeper, watch);
+		else
+			keeper->first_waits |= !watch->visited && !watch->rejected;
 	}
 	/* A census frees what it took in pieces that malloc would keep. */
 	if (now >= keeper->trim_at) {
