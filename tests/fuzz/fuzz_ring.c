@@ -58,7 +58,7 @@ void plan_free(struct plan *plan)
 	free(plan);
 }
 
-int cost_measure(enum session_link link, struct cost *ret, struct error *err)
+int cost_recall(enum session_link link, struct cost *ret, struct error *err)
 {
 	*ret = (struct cost){ .alloc_ns = 600, .free_ns = 800, .address_space_filter = true };
 	return 0;
