@@ -147,11 +147,15 @@ _Static_assert(sizeof(union site_word) == 8, "fits a BPF cookie");
 struct events_lease {
 	__u64 until_ns;	    /* monotonic; all probes go then */
 	__u64 hits_most;    /* an open window ends at so many, as events_weigh() counts them */
+	__u64 end_ns;	    /* and at this time (monotonic) */
 	__u64 fresh_extra;  /* how much dearer a hit is where pools are opened, in 1/256 of a hit */
 	__u64 ended_ns;	    /* when recording ended in the last window; 0: it is open */
 	__u64 closing_ns;   /* when it was begun to be closed, which takes a while */
 	__u64 closing_hits; /* hits then, weighed */
 	__u64 growth_ended; /* the probe where pools are opened was taken off too */
+	__u64 keep;	    /* when a window ends, what is hit little keeps its probes */
+	__u64 kept_most;    /* until it is hit so often between two extensions of the lease */
+	__u64 kept_ended;   /* they were taken off: by the lease, or by hits between windows */
 };
 
 /* A window's beginning or end, as pymemtop-links sees it. @waited_ns: of all threads of the target,

@@ -180,7 +180,7 @@ void session_count_gap(struct session *session)
 	abort();
 }
 
-void session_allow(struct session *session, uint64_t hits, double fresh)
+void session_allow(struct session *session, uint64_t hits, double fresh, uint64_t end_ns)
 {
 	abort();
 }
@@ -188,6 +188,26 @@ void session_allow(struct session *session, uint64_t hits, double fresh)
 int session_sample(struct session *session, size_t index, uint64_t last_ns, uint64_t most)
 {
 	abort();
+}
+
+int session_divide(struct session *session, const bool *cold, uint64_t most)
+{
+	return 0;
+}
+
+bool session_has_kept(const struct session *session)
+{
+	return false;
+}
+
+int session_drop_kept(struct session *session)
+{
+	return 0;
+}
+
+size_t session_turn_sites(const struct session *session)
+{
+	return 1;
 }
 
 int session_sweep(struct session *session)

@@ -65,7 +65,7 @@ static void a_failure_leaves_nothing(void **state)
 	assert_int_equal(links_held(l.links), 0);
 	assert_int_equal(links_queue(l.links, LINKS_HOT, &batch), 0);
 	l.bpf->bss->lease.hits_most = UINT64_MAX;
-	assert_int_equal(links_open_window(l.links, LINKS_PATIENCE_NS, 1, NULL), -ENOENT);
+	assert_int_equal(links_open_window(l.links, LINKS_PATIENCE_NS, 1, false, NULL), -ENOENT);
 	assert_int_equal(l.bpf->bss->enabled, 0);
 	batch.count = 0;
 	assert_int_equal(links_add(l.links, LINKS_PASSING, &batch), 0);
@@ -85,8 +85,9 @@ static void a_lease_ends(void **state)
 		skip();
 	lease = &l.bpf->bss->lease;
 	lease->hits_most = 100;
-	assert_int_equal(links_open_window(l.links, 10000000000ull, 1, &since), 0);
-	assert_int_equal(links_open_window(l.links, 10000000000ull, 1, NULL), -EALREADY);
+	lease->end_ns = UINT64_MAX;
+	assert_int_equal(links_open_window(l.links, 10000000000ull, 1, false, &since), 0);
+	assert_int_equal(links_open_window(l.links, 10000000000ull, 1, false, NULL), -EALREADY);
 	assert_int_equal(l.bpf->bss->enabled, 1);
 	__atomic_store_n(&l.bpf->bss->hits[7], 100, __ATOMIC_SEQ_CST);
 	for (int i = 0; i < 2000 && !__atomic_load_n(&lease->ended_ns, __ATOMIC_SEQ_CST); i++)
@@ -98,7 +99,7 @@ static void a_lease_ends(void **state)
 
 	lease->hits_most = UINT64_MAX;
 	lease->until_ns = 0;
-	assert_int_equal(links_open_window(l.links, 50000000, 1, &since), 0);
+	assert_int_equal(links_open_window(l.links, 50000000, 1, false, &since), 0);
 	for (int i = 0; i < 2000 && !__atomic_load_n(&lease->ended_ns, __ATOMIC_SEQ_CST); i++)
 		usleep(1000);
 	assert_true(lease->ended_ns >= since + 50000000);

@@ -74,6 +74,7 @@ static void start(struct server *s)
 	s->shared =
 		mmap(NULL, sizeof(*s->shared), PROT_READ | PROT_WRITE, MAP_SHARED, s->shared_fd, 0);
 	assert_ptr_not_equal(s->shared, MAP_FAILED);
+	s->shared->lease.end_ns = UINT64_MAX;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, control), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, own), 0);
 	s->control = control[0];
@@ -160,6 +161,40 @@ static void a_window_ends_at_so_many_hits(void **state)
 	stop(&s);
 }
 
+static void a_window_ends_when_it_shall(void **state)
+{
+	struct server s;
+	uint64_t end;
+
+	start(&s);
+	s.shared->lease.hits_most = UINT64_MAX - 1;
+	assert_int_equal(open_window(&s, 60 * NSEC_PER_SEC).result, 0);
+	end = clock_monotonic() + 50 * NSEC_PER_MSEC;
+	__atomic_store_n(&s.shared->lease.end_ns, end, __ATOMIC_SEQ_CST);
+	assert_true(ends_within(&s, 5000));
+	assert_true(s.shared->lease.ended_ns >= end);
+	close_window(&s);
+	stop(&s);
+}
+
+/* Places that should be there and are not: the window would miss them. */
+static void what_was_kept_must_be_there(void **state)
+{
+	struct links_request open = { .op = LINKS_OP_OPEN, .has_kept = 1, .last_ns = NSEC_PER_SEC };
+	struct server s;
+
+	start(&s);
+	s.shared->lease.hits_most = UINT64_MAX;
+	s.shared->lease.keep = 1;
+	assert_int_equal(ask(&s, open).result, -ESTALE);
+	assert_int_equal(s.shared->enabled, 0);
+	open.has_kept = 0;
+	assert_int_equal(ask(&s, open).result, 0);
+	close_window(&s);
+	assert_int_equal(s.shared->lease.kept_ended, 0); /* there was nothing to keep */
+	stop(&s);
+}
+
 static void one_window_at_a_time(void **state)
 {
 	struct server s;
@@ -227,6 +262,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_window_lasts_as_long_as_it_is_extended),
 		cmocka_unit_test(a_window_ends_at_so_many_hits),
+		cmocka_unit_test(a_window_ends_when_it_shall),
+		cmocka_unit_test(what_was_kept_must_be_there),
 		cmocka_unit_test(one_window_at_a_time),
 		cmocka_unit_test(what_fails_is_said),
 		cmocka_unit_test(half_messages_are_none),

@@ -9,6 +9,7 @@
 
 /* Whose waiting is looked at. */
 #define THREADS_MAX 64
+#define LATE_NS (3 * NSEC_PER_MSEC)
 
 /* A target that is gone has run as long as it was seen to: not less. */
 static uint64_t spending_ran(const struct spending *s)
@@ -103,6 +104,18 @@ void spending_turned(struct spending *s, const struct session_stats *stats, bool
 		budget_turned(&s->budget, is_open, &reading);
 }
 
+void spending_sites(struct spending *s, size_t sites)
+{
+	if (s->has_budget)
+		budget_turn_costs(&s->budget, cost_turn_ns(&s->cost, sites));
+}
+
+void spending_passed(struct spending *s, size_t sites)
+{
+	if (s->has_budget)
+		budget_passed(&s->budget, cost_turn_ns(&s->cost, sites));
+}
+
 bool spending_may_look(const struct spending *s, double share)
 {
 	return budget_may_look(&s->budget, share);
@@ -128,6 +141,13 @@ void spending_ended(struct spending *s, const struct session_stats *stats)
 uint64_t spending_allowed(const struct spending *s)
 {
 	return budget_allowed(&s->budget);
+}
+
+uint64_t spending_end(const struct spending *s)
+{
+	uint64_t until = s->budget.until_ns;
+
+	return s->budget.open && until < UINT64_MAX - LATE_NS ? until + LATE_NS : UINT64_MAX;
 }
 
 double spending_bare(const struct spending *s, size_t site)

@@ -41,6 +41,10 @@ enum budget_action spending_step(struct spending *spending, const struct session
 				 bool is_open, uint64_t *ret_next_ns);
 void spending_turned(struct spending *spending, const struct session_stats *stats, bool is_open);
 
+/* So many sites come or go with the next turn; and: they have, beside windows. */
+void spending_sites(struct spending *spending, size_t sites);
+void spending_passed(struct spending *spending, size_t sites);
+
 /* As budget_may_look() and budget_looked(). */
 bool spending_may_look(const struct spending *spending, double share);
 void spending_looked(struct spending *spending, const struct session_stats *stats, double share);
@@ -52,6 +56,8 @@ void spending_ended(struct spending *spending, const struct session_stats *stats
  * where pools are opened counts. */
 uint64_t spending_allowed(const struct spending *spending);
 double spending_fresh(const struct spending *spending);
+/* And when it has to end, if it is open: a little later than we would end it, for whoever is late. */
+uint64_t spending_end(const struct spending *spending);
 
 /* Wall, cpu, waited, and cost of what had been hit by then, each since whenever: for differences.
  */

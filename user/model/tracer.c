@@ -16,7 +16,10 @@
 #define LOOK_LAST_NS (8 * NSEC_PER_MSEC)
 #define LOOK_HITS 500
 #define LOOK_AGAIN_NS (10 * NSEC_PER_MSEC)
-#define SETTLE_NS 5000000ull
+/* After so many sites have come; fewer take less. */
+#define SETTLE_NS 5000000.0
+#define SETTLE_SITES 200
+#define SETTLE_LEAST_NS 500000.0
 #define LOCK_WAIT_NS (100 * NSEC_PER_MSEC)
 
 static int tracer_load(struct tracer *t, struct error *err)
@@ -199,12 +202,23 @@ static void tracer_cut(struct tracer *t)
 	flows_settled(t->flows);
 }
 
-static void tracer_turned(struct tracer *t, bool is_open)
+static void tracer_allow(struct tracer *t)
+{
+	if (t->spending.has_budget)
+		session_allow(t->session, spending_allowed(&t->spending),
+			      spending_fresh(&t->spending), spending_end(&t->spending));
+}
+
+/* A turn of the window that had to do with @sites of them. */
+static void tracer_turned(struct tracer *t, bool is_open, size_t sites)
 {
 	struct session_stats stats;
 
 	session_stats(t->session, &stats);
+	spending_sites(&t->spending, sites);
 	spending_turned(&t->spending, &stats, is_open);
+	tracer_allow(t);
+	spending_sites(&t->spending, session_turn_sites(t->session));
 }
 
 /* Until then it was open, whoever closed it; from then on it was on its way out. */
@@ -220,8 +234,12 @@ static void tracer_note_end(struct tracer *t)
  * headers. */
 static void tracer_close_window(struct tracer *t)
 {
-	uint64_t end = session_detach(t->session);
+	uint64_t end;
+	size_t sites;
 
+	keeping_closing(&t->keeping, &t->spending, t->session);
+	sites = session_turn_sites(t->session);
+	end = session_detach(t->session);
 	tracer_note_end(t);
 	tracer_drain(t);
 	tracer_resolve(t, UINT64_MAX);
@@ -230,7 +248,7 @@ static void tracer_close_window(struct tracer *t)
 	blocks_clear(&t->blocks);
 	tracer_forget_moved(t);
 	fresh_clear(t->fresh);
-	tracer_turned(t, false);
+	tracer_turned(t, false, sites);
 	if (!t->error)
 		t->error = metronome_listen(&t->metronome, &t->spending, t->session, t->plan,
 					    t->flows);
@@ -238,6 +256,7 @@ static void tracer_close_window(struct tracer *t)
 
 static int tracer_open_window(struct tracer *t, struct error *err)
 {
+	size_t sites = session_turn_sites(t->session);
 	int r = session_attach(t->session, err);
 
 	if (r < 0)
@@ -245,7 +264,7 @@ static int tracer_open_window(struct tracer *t, struct error *err)
 	pools_watch(t->pools);
 	t->window_ns = session_begun(t->session)->ns;
 	metronome_begin(&t->metronome, &t->spending, session_begun(t->session));
-	tracer_turned(t, true);
+	tracer_turned(t, true, sites);
 	return 0;
 }
 
@@ -262,12 +281,13 @@ static int tracer_ignore(const struct session_event *e, void *arg)
  * (1.3 to 1.7 times its rate in the first 5 ms, its rate from then on), which is not what it does
  * else.
  */
-static void tracer_settle(struct tracer *t)
+static void tracer_settle(struct tracer *t, size_t sites)
 {
-	struct timespec settle = { .tv_nsec = SETTLE_NS };
+	double share = MIN((double)sites / SETTLE_SITES, 1.0);
+	struct timespec settle = { .tv_nsec = (long)MAX(SETTLE_NS * share, SETTLE_LEAST_NS) };
 	struct events_moment now;
 
-	if (!spending_is_long(&t->spending, 4 * SETTLE_NS))
+	if (!spending_is_long(&t->spending, 4 * (uint64_t)settle.tv_nsec))
 		return;
 	nanosleep(&settle, NULL);
 	while (session_consume(t->session, tracer_ignore, t, BATCH_RECORDS) == BATCH_RECORDS)
@@ -316,10 +336,13 @@ static bool tracer_look(struct tracer *t)
 
 	if (!count || !spending_may_look(&t->spending, share))
 		return false;
-	if (session_look(t->session, t->looked_at, count, LOOK_LAST_NS, LOOK_HITS))
+	if (session_look(t->session, t->looked_at, count, LOOK_LAST_NS, LOOK_HITS)) {
 		t->looked_at = all;
-	else
+	} else {
+		keeping_looked(&t->keeping, &t->spending, t->session, t->looked_at,
+			       count);
 		t->looked_at += count;
+	}
 	session_stats(t->session, &stats);
 	spending_looked(&t->spending, &stats, share);
 	return true;
@@ -332,23 +355,27 @@ static void tracer_budget(struct tracer *t)
 	bool is_open = session_is_attached(t->session);
 	struct session_stats stats;
 	enum budget_action what;
+	size_t sites;
 
 	if (clock_monotonic() < t->budget_ns)
 		return;
 	session_stats(t->session, &stats);
 	what = spending_step(&t->spending, &stats, is_open, &t->budget_ns);
-	session_allow(t->session, spending_allowed(&t->spending), spending_fresh(&t->spending));
+	tracer_allow(t);
 	if (!is_open && t->looked_at < t->plan->sites.count) {
 		t->budget_ns = tracer_look(t) ? 0 : clock_monotonic() + LOOK_AGAIN_NS;
 		return;
 	}
 	if (!is_open)
+		keeping_step(&t->keeping, &t->spending, t->session);
+	if (!is_open)
 		t->error = session_watch_growth(t->session, t->spending.pulse.on);
 	switch (what) {
 	case BUDGET_OPEN:
+		sites = session_turn_sites(t->session);
 		t->error = tracer_open_window(t, NULL);
 		if (!t->error)
-			tracer_settle(t);
+			tracer_settle(t, sites);
 		break;
 	case BUDGET_CLOSE:
 		tracer_close_window(t);
@@ -372,6 +399,14 @@ static uint64_t tracer_nap(struct tracer *t, ssize_t records)
 	return t->budget_ns > now ? MIN(nap, t->budget_ns - now) : PACE_LEAST_NS;
 }
 
+static void tracer_forked(struct tracer *t)
+{
+	if (session_is_attached(t->session))
+		session_sweep(t->session);
+	else
+		keeping_forked(&t->keeping, &t->spending, t->session);
+}
+
 static uint64_t tracer_turn(struct tracer *t)
 {
 	ssize_t n;
@@ -385,9 +420,9 @@ static uint64_t tracer_turn(struct tracer *t)
 		tracer_cut(t);
 	/* They have the breakpoints of the open window: closing it would free them, and so does
 	 * this. */
-	if (session_is_attached(t->session) &&
+	if ((session_is_attached(t->session) || session_has_kept(t->session)) &&
 	    forked_look(&t->forked, t->options.proc->pid, t->now_ns))
-		session_sweep(t->session);
+		tracer_forked(t);
 	return tracer_nap(t, n);
 }
 
@@ -433,6 +468,7 @@ static int tracer_start_budget(struct tracer *t, struct error *err)
 	if (r < 0)
 		return error_set(err, -r, EXIT_INTERNAL, "cannot attach a probe: %s", strerror(-r));
 	session_stats(t->session, &stats);
+	keeping_init(&t->keeping, &t->spending, t->plan->sites.count);
 	/* Each comes and goes by itself: to look at them all would take most of a minute. */
 	if (stats.link == SESSION_LINK_PERF)
 		t->looked_at = t->plan->sites.count;

@@ -5,6 +5,7 @@
 #include "model/blocks.h"
 #include "model/forked.h"
 #include "model/fresh.h"
+#include "model/keeping.h"
 #include "model/metronome.h"
 #include "model/pace.h"
 #include "model/spending.h"
@@ -44,6 +45,7 @@ struct tracer {
 	uint64_t grown[TRACER_CLASSES];
 	struct spending spending;
 	struct metronome metronome;
+	struct keeping keeping;
 	uint64_t start_ns, traced_ns,
 		window_ns;  /* window_ns: when the open one was opened, or last cut */
 	uint64_t now_ns;    /* as of the batch of records at hand */

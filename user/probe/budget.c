@@ -7,6 +7,8 @@
 #include <math.h>
 
 #define BUCKET_SECONDS 1.0  /* a full bucket lasts for this much of the limit */
+/* Of the limit: what is spent for good. The rest is for bursts, and for prices that prove too low. */
+#define AIM 0.5
 #define WINDOW_LEAST_NS 2e6 /* a window shorter than this is not worth its turn */
 #define LOOK_NS 2e6	    /* hits at those sites, and on the way in and out */
 #define STEP_LEAST_NS 1000000ull
@@ -18,8 +20,9 @@
 #define SLOT_NS (BUDGET_SPAN_NS / (BUDGET_SLOTS - 1))
 #define IDLE_SHARE 0.25 /* what time without CPU counts for */
 #define MEMORY_NS 1e9	/* so much of open windows is what the next is foreseen by */
-#define PART 0.8	/* of the bucket is what a window is meant to take */
-#define MUCH 0.6
+#define PART 0.8	/* of the bucket is what a window is meant to take at most */
+#define TURNS_WORTH 8	/* and not more than so many times its turns: many short ones see more */
+#define LITTLE 0.5 /* of what it was to take: the window goes on */
 #define WANTED 1.0	/* times what is enough for a window there should be when it begins */
 #define LEAST_SAMPLES 2 /* the first are of a target that was just held up */
 #define EARNING_NS 3e9
@@ -57,7 +60,7 @@ static void budget_shape(struct budget *b)
 
 	b->capacity_ns = MAX(c->limit * BUCKET_SECONDS * 1e9, 2 * turns + WINDOW_LEAST_NS);
 	b->capacity_ns = MIN(b->capacity_ns, c->limit * (double)BUDGET_SPAN_NS * 0.9);
-	b->share = c->limit - b->capacity_ns / (double)BUDGET_SPAN_NS;
+	b->share = MIN(AIM * c->limit, c->limit - b->capacity_ns / (double)BUDGET_SPAN_NS);
 	b->tokens_ns = MIN(b->tokens_ns, b->capacity_ns);
 }
 
@@ -187,13 +190,14 @@ static void budget_plan_end(struct budget *b)
 
 	b->plan_spent = b->spent_ns;
 	b->plan_ns = b->last.now_ns;
-	b->plan_room = MAX(budget_room(b) - budget_exit_cost(b), 0.0);
+	b->plan_room = MAX(PART * (budget_room(b) - budget_exit_cost(b)), 0.0);
+	b->plan_room = MIN(b->plan_room, MAX(TURNS_WORTH * 2 * budget_turn_cost(b), WINDOW_LEAST_NS));
 	b->until_ns = UINT64_MAX;
-	if (drain > 0 && PART * b->plan_room / drain < (double)BUDGET_SPAN_NS)
-		b->until_ns = b->plan_ns + (uint64_t)(PART * b->plan_room / drain);
+	if (drain > 0 && b->plan_room / drain < (double)BUDGET_SPAN_NS)
+		b->until_ns = b->plan_ns + (uint64_t)(b->plan_room / drain);
 }
 
-/* Most is left: the target does less than it did, or the first window was foreseen by a guess. */
+/* It took little: the target does less than it did, or the first window was foreseen by a guess. */
 static void budget_plan_anew(struct budget *b)
 {
 	b->open_cost = b->spent_ns - b->plan_spent;
@@ -223,7 +227,7 @@ static enum budget_action budget_step_open(struct budget *b, uint64_t *next_ns)
 
 	b->cut = left <= 0 && now < b->until_ns;
 	*next_ns = clamp_step(left / b->config.cores);
-	if (now >= b->until_ns && left > MUCH * b->plan_room)
+	if (now >= b->until_ns && b->spent_ns - b->plan_spent < LITTLE * b->plan_room)
 		budget_plan_anew(b);
 	if (left <= 0 || now >= b->until_ns)
 		return BUDGET_CLOSE;
@@ -303,7 +307,7 @@ static void budget_learn_exit(struct budget *b, double cost)
 {
 	double took = cost / MAX(b->load, 0.01);
 
-	b->config.exit_ns = (uint64_t)MAX(took, 0.9 * (double)b->config.exit_ns + 0.1 * took);
+	b->config.exit_ns = (uint64_t)MAX(took, 0.7 * (double)b->config.exit_ns + 0.3 * took);
 }
 
 /* The turn itself is not a time in which every operation was seen. */
@@ -320,6 +324,17 @@ void budget_turned(struct budget *budget, bool open, const struct budget_reading
 		budget_plan_end(budget);
 	else
 		budget_plan_next(budget);
+}
+
+void budget_turn_costs(struct budget *budget, double turn_ns)
+{
+	budget->config.turn_cost_ns = turn_ns;
+	budget_shape(budget);
+}
+
+void budget_passed(struct budget *budget, double ns)
+{
+	budget_spend(budget, ns * budget->config.ran);
 }
 
 double budget_coverage(const struct budget *budget, uint64_t now_ns)

@@ -96,6 +96,12 @@ void budget_looked(struct budget *budget, double share, const struct budget_read
 /* The window is open, or closed, from now on. */
 void budget_turned(struct budget *budget, bool open, const struct budget_reading *reading);
 
+/* A turn costs @turn_ns from now on: fewer sites, or more, come and go. */
+void budget_turn_costs(struct budget *budget, double turn_ns);
+
+/* Something beside windows has held the target up for @ns, if it ran. */
+void budget_passed(struct budget *budget, double ns);
+
 /* Share of the time since the start in which a window was open: 0..1. */
 double budget_coverage(const struct budget *budget, uint64_t now_ns);
 

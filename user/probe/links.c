@@ -182,7 +182,8 @@ int links_queue(struct links *links, enum links_group group, const struct links_
 	return r || !batch->count ? r : send_request(links);
 }
 
-int links_open_window(struct links *links, uint64_t patience_ns, int cores, uint64_t *ret_ns)
+int links_open_window(struct links *links, uint64_t patience_ns, int cores, bool has_kept,
+		      uint64_t *ret_ns)
 {
 	struct links_answer answer;
 	int r;
@@ -190,6 +191,7 @@ int links_open_window(struct links *links, uint64_t patience_ns, int cores, uint
 	fill(links, LINKS_OP_OPEN, LINKS_WINDOW, NULL);
 	links->request.last_ns = patience_ns;
 	links->request.cores = (uint32_t)MAX(cores, 1);
+	links->request.has_kept = has_kept;
 	r = call(links, &answer);
 	if (!r && ret_ns)
 		*ret_ns = answer.at_ns;

@@ -36,7 +36,7 @@ enum links_program {
 };
 
 enum links_group {
-	LINKS_WINDOW,  /* of a window, what is hit little */
+	LINKS_WINDOW,  /* of a window, what is hit little: with lease.keep it stays until the next */
 	LINKS_HOT,     /* what is hit most: the last to come, the first to go */
 	LINKS_WAY,     /* attached when a window begins to close: see links_close_window() */
 	LINKS_GROWTH,  /* stays between windows */
@@ -83,19 +83,20 @@ int links_clear(struct links *links, enum links_group group);
  * A window: first all its batches, for WINDOW, HOT and WAY, then _open attaches those for WINDOW
  * and HOT in the order in which they came and lets records be written. @ret_ns: since when. On
  * failure none remains. It ends by itself when the lease does (it was extended by @patience_ns from
- * the return of the call) or after lease.hits_most hits, looked at as often as @cores can make that
- * true.
+ * the return of the call), at lease.end_ns, or after lease.hits_most hits, looked at as often as
+ * @cores can make that true. With @has_kept WINDOW shall be there since an earlier one; -ESTALE: it is not.
  */
 int links_queue(struct links *links, enum links_group group, const struct links_batch *batch);
-int links_open_window(struct links *links, uint64_t patience_ns, int cores, uint64_t *ret_ns);
+int links_open_window(struct links *links, uint64_t patience_ns, int cores, bool has_kept,
+		      uint64_t *ret_ns);
 
 /*
  * Who changes breakpoints after some time without such a change waits for a grace period first,
  * 10 ms here (kernel/events/uprobes.c, register_for_each_vma(): percpu_down_write(&dup_mmap_sem)).
  * Hits would go on so long, so the batch for WAY, a link that does nothing at a site that has its
  * breakpoint already, takes the wait upon itself while the window is still of use. Then recording
- * ends, at lease.ended_ns, and the rest goes. Also for one that ended by itself: returns when all
- * is gone.
+ * ends, at lease.ended_ns, and the rest goes; but for WINDOW, with lease.keep. Also for one that
+ * ended by itself: returns when all is gone.
  */
 int links_close_window(struct links *links);
 

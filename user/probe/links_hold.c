@@ -23,6 +23,7 @@
 #define HIT_LEAST_NS 300
 #define LOOK_LEAST_NS 200000ull
 #define LOOK_MOST_NS 20000000ull
+#define LOOK_KEPT_NS 5000000ull /* what stays between windows is seldom hit */
 #define THREADS_MOST 64 /* whose waiting is looked at: each is a file to read */
 
 /* The links of one client, and the thread that has to do with them. */
@@ -37,6 +38,7 @@ struct hold {
 	int queue_error;
 	bool is_open;
 	uint32_t cores;
+	uint64_t kept_until, kept_hits; /* the lease as last seen, and hits by then */
 	pid_t pid;		      /* of whom the last places are */
 	struct links_request request; /* at hand */
 };
@@ -137,9 +139,24 @@ static void hold_close_window(struct hold *h)
 	hold_note(h, &s->ended, false);
 	store(&s->lease.ended_ns, s->ended.ns);
 	links_make_undone(&h->groups[LINKS_HOT]);
-	links_make_undone(&h->groups[LINKS_WINDOW]);
+	if (!load(&s->lease.keep))
+		links_make_undone(&h->groups[LINKS_WINDOW]);
 	links_make_undone(&h->groups[LINKS_WAY]);
 	hold_drop_queue(h, true);
+}
+
+/* Between windows. */
+static bool hold_has_kept(const struct hold *h)
+{
+	return !h->is_open && h->groups[LINKS_WINDOW].count;
+}
+
+static void hold_drop_kept(struct hold *h)
+{
+	if (!hold_has_kept(h))
+		return;
+	links_make_undone(&h->groups[LINKS_WINDOW]);
+	store(&h->shared->lease.kept_ended, 1);
 }
 
 static bool hold_is_overdrawn(const struct hold *h)
@@ -167,10 +184,12 @@ static int hold_open_window(struct hold *h, uint64_t *ret_ns)
 	if (h->is_open)
 		return -EALREADY;
 	h->cores = MAX(h->request.cores, 1u);
-	r = hold_attach_queued(h);
+	if (!h->request.has_kept)
+		hold_drop_kept(h);
+	r = h->request.has_kept && !hold_has_kept(h) ? -ESTALE : hold_attach_queued(h);
 	if (r) {
 		links_make_undone(&h->groups[LINKS_HOT]);
-		links_make_undone(&h->groups[LINKS_WINDOW]);
+		hold_drop_kept(h);
 		hold_drop_queue(h, true);
 		return r;
 	}
@@ -178,6 +197,7 @@ static int hold_open_window(struct hold *h, uint64_t *ret_ns)
 	s->pending.old = 0;
 	s->pending.inside = 0;
 	store(&s->lease.ended_ns, 0);
+	store(&s->lease.kept_ended, 0);
 	hold_note(h, &s->begun, true);
 	__atomic_store_n(&s->enabled, 1, __ATOMIC_SEQ_CST);
 	*ret_ns = s->begun.ns;
@@ -281,6 +301,8 @@ static void hold_do(struct hold *h)
 		break;
 	case LINKS_OP_CLOSE:
 		hold_close_window(h);
+		if (!load(&h->shared->lease.keep))
+			hold_drop_kept(h); /* of one that ended by itself */
 		r = 0;
 		break;
 	case LINKS_OP_ADD:
@@ -293,6 +315,7 @@ static void hold_do(struct hold *h)
 		r = hold_sample(h);
 		break;
 	}
+	hold_extend(h, clock_monotonic() + LINKS_PATIENCE_NS); /* who asks, lives */
 	hold_answer(h, r, at);
 }
 
@@ -311,31 +334,48 @@ static bool hold_receive(struct hold *h)
 	return true;
 }
 
+static uint64_t hold_look_kept(struct hold *h, uint64_t left)
+{
+	if (hold_hits(h) - h->kept_hits > load(&h->shared->lease.kept_most))
+		hold_drop_kept(h);
+	return MIN(left, LOOK_KEPT_NS);
+}
+
 /* Ends what was not extended. Returns when to look again; UINT64_MAX: there is nothing to end. */
 static uint64_t hold_look(struct hold *h)
 {
 	const struct events_lease *lease = &h->shared->lease;
 	uint64_t now = clock_monotonic(), until = load(&lease->until_ns);
-	uint64_t most = load(&lease->hits_most), hits, left;
+	uint64_t most = load(&lease->hits_most), hits, left, end;
+	bool has_kept = hold_has_kept(h);
 
-	if (!h->is_open && !h->groups[LINKS_GROWTH].count)
+	if (until != h->kept_until) {
+		h->kept_until = until;
+		h->kept_hits = hold_hits(h);
+	}
+	if (!h->is_open && !has_kept && !h->groups[LINKS_GROWTH].count)
 		return UINT64_MAX;
 	if (now >= until) {
 		hold_close_window(h);
+		hold_drop_kept(h);
 		__atomic_store_n(&h->shared->growth_enabled, 0, __ATOMIC_SEQ_CST);
 		store(&h->shared->lease.growth_ended, 1);
 		links_make_undone(&h->groups[LINKS_GROWTH]);
 		return UINT64_MAX;
 	}
+	if (has_kept)
+		return hold_look_kept(h, until - now);
 	if (!h->is_open || most == UINT64_MAX)
 		return until - now;
 	hits = hold_hits(h);
-	if (hits >= most) {
+	end = load(&lease->end_ns);
+	if (hits >= most || now >= end) {
 		hold_close_window(h);
-		return until - now;
+		return LOOK_LEAST_NS;
 	}
 	left = MIN(most - hits, LOOK_MOST_NS) * HIT_LEAST_NS / h->cores;
 	left = MIN(MAX(left, LOOK_LEAST_NS), LOOK_MOST_NS);
+	until = MIN(until, end);
 	return MIN(left, until - now);
 }
 

@@ -33,7 +33,7 @@ struct links_request {
 	int32_t pid;
 	uint32_t count; /* of places */
 	uint32_t cores; /* OPEN: on which the target may allocate at the same time */
-	uint32_t pad;
+	uint32_t has_kept; /* OPEN: places for WINDOW have stayed */
 	uint64_t last_ns; /* OPEN: patience. SAMPLE: how long */
 	uint64_t most;	  /* SAMPLE: hits */
 	char path[PATH_MAX];

@@ -113,7 +113,7 @@ int session_new(const struct plan *plan, const struct session_options *options,
 		r = programs_links(session->bpf, session->options.link, &session->links);
 	if (r)
 		return load_error(err, r);
-	session_allow(session, UINT64_MAX, 1);
+	session_allow(session, UINT64_MAX, 1, UINT64_MAX);
 	*ret = TAKE_PTR(session);
 	return 0;
 }
@@ -177,7 +177,15 @@ static void batch_add_site(struct batch *batch, const struct session *session, s
 /* Was a hundredth of the hits so far here? */
 static bool is_hot(const struct session *session, size_t index, uint64_t all)
 {
-	return session_site_hits(session, index) > all / HOT_PART;
+	return session->is_divided ? !session->cold[index]
+				   : session_site_hits(session, index) > all / HOT_PART;
+}
+
+bool session_has_kept(const struct session *session)
+{
+	return session->has_kept &&
+	       !__atomic_load_n(&session_lease(session)->kept_ended, __ATOMIC_SEQ_CST) &&
+	       links_is_alive(session->links);
 }
 
 /*
@@ -185,7 +193,7 @@ static bool is_hot(const struct session *session, size_t index, uint64_t all)
  * most hits are at have a link of their own, which is the last to come and the first to go; and one
  * that does nothing, at a site that is hit little, makes way for their going.
  */
-static int queue_sites(struct session *session)
+static int queue_sites(struct session *session, bool has_kept)
 {
 	_cleanup_free_ struct batch *batch[3] = { calloc(3, sizeof(struct batch)) };
 	struct batch *cold = &batch[0][0], *hot = &batch[0][1], *way = &batch[0][2];
@@ -210,7 +218,8 @@ static int queue_sites(struct session *session)
 	static const enum links_group groups[] = { LINKS_WAY, LINKS_WINDOW, LINKS_HOT };
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(list); i++)
-		r = links_queue(session->links, groups[i], &list[i]);
+		if (groups[i] != LINKS_WINDOW || !has_kept)
+			r = links_queue(session->links, groups[i], &list[i]);
 	return r;
 }
 
@@ -255,7 +264,7 @@ static int queue_fresh(struct session *session)
 	if (!batch)
 		return -ENOMEM;
 	links = fresh_batch(session, batch);
-	return links_queue(session->links, LINKS_WINDOW, &links);
+	return links_queue(session->links, LINKS_HOT, &links);
 }
 
 static int queue_realloc(struct session *session, bool is_return)
@@ -270,7 +279,7 @@ static int queue_realloc(struct session *session, bool is_return)
 		batch_add(batch, plan->realloc.offset, places_realloc_cookie(is_return));
 	links = batch_of(session, batch, is_return ? LINKS_ON_RETURN : LINKS_ON_SITE,
 			 plan->libc_path, is_return);
-	return links_queue(session->links, LINKS_WINDOW, &links);
+	return links_queue(session->links, LINKS_HOT, &links);
 }
 
 static int try_sites(struct session *session, size_t first, size_t count)
@@ -348,6 +357,7 @@ int session_look(struct session *session, size_t first, size_t count, uint64_t l
 
 static int open_window(struct session *session)
 {
+	bool has_kept = session_has_kept(session);
 	int r = 0;
 
 	look_for_growth(session);
@@ -360,17 +370,19 @@ static int open_window(struct session *session)
 	if (!r && session->options.self_check)
 		r = queue_checks(session);
 	if (!r)
-		r = queue_sites(session);
+		r = queue_sites(session, has_kept);
 	session_extend(session);
 	return r ? r
 		 : links_open_window(session->links, LINKS_PATIENCE_NS, session->options.cores,
-				     NULL);
+				     has_kept, NULL);
 }
 
 static int attach_all(struct session *session)
 {
 	int r = open_window(session);
 
+	if (r == -ESTALE)
+		r = open_window(session);
 	if (r == -EINVAL && !find_refused(session, 0, session->plan->sites.count))
 		r = open_window(session);
 	return r;
@@ -381,7 +393,7 @@ static int attach_all(struct session *session)
 static int renew(struct session *session)
 {
 	links_freep(&session->links);
-	session->has_growth = false;
+	session->has_growth = session->has_kept = false;
 	session->is_renewed = true;
 	return programs_links(session->bpf, session->options.link, &session->links);
 }
@@ -417,12 +429,49 @@ int session_attach(struct session *session, struct error *err)
 				 strerror(-r));
 	}
 	session->attached = true;
+	session->has_kept = false;
+	__atomic_store_n(&session_lease(session)->keep, session->is_divided, __ATOMIC_SEQ_CST);
 	session->windows++;
 	session->attach_ns = clock_monotonic() - start;
 	if (session->is_renewed)
 		session_sweep(session);
 	session->is_renewed = false;
 	return 0;
+}
+
+/* When the open window ends. */
+static bool session_keeps(const struct session *session)
+{
+	return __atomic_load_n(&session_lease(session)->keep, __ATOMIC_SEQ_CST);
+}
+
+int session_drop_kept(struct session *session)
+{
+	int r = session->has_kept ? links_clear(session->links, LINKS_WINDOW) : 0;
+
+	session->has_kept = false;
+	return r == -EPIPE ? 0 : r;
+}
+
+int session_divide(struct session *session, const bool *cold, uint64_t most)
+{
+	if (session->options.link != SESSION_LINK_MULTI)
+		return 0;
+	session->is_divided = true;
+	memcpy(session->cold, cold, session->plan->sites.count * sizeof(*cold));
+	__atomic_store_n(&session_lease(session)->keep, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&session_lease(session)->kept_most, most, __ATOMIC_SEQ_CST);
+	return session->attached ? 0 : session_drop_kept(session);
+}
+
+size_t session_turn_sites(const struct session *session)
+{
+	bool kept = session->attached ? session_keeps(session) : session_has_kept(session);
+	size_t count = session->plan->realloc.vaddr ? 2 : 0;
+
+	for (size_t i = 0; i < session->plan->sites.count; i++)
+		count += is_used(session, i) && !(kept && session->cold[i]);
+	return count;
 }
 
 uint64_t session_detach(struct session *session)
@@ -434,6 +483,8 @@ uint64_t session_detach(struct session *session)
 	/* Where it was killed the kernel has detached all. */
 	if (links_close_window(session->links))
 		__atomic_store_n(&session->bpf->bss->enabled, 0, __ATOMIC_SEQ_CST);
+	else
+		session->has_kept = session_keeps(session);
 	session->attached = false;
 	ended = __atomic_load_n(&session_lease(session)->ended_ns, __ATOMIC_SEQ_CST);
 	session->detach_ns = clock_monotonic() - MAX(start, ended);
@@ -461,13 +512,14 @@ void session_count_gap(struct session *session)
 	__atomic_add_fetch(&session->bpf->bss->counts[EVENTS_LOST_WINDOW], 1, __ATOMIC_RELAXED);
 }
 
-void session_allow(struct session *session, uint64_t hits, double fresh)
+void session_allow(struct session *session, uint64_t hits, double fresh, uint64_t end_ns)
 {
 	struct events_lease *lease = session_lease(session);
 
 	__atomic_store_n(&lease->fresh_extra, (uint64_t)(MAX(fresh - 1, 0.0) * 256),
 			 __ATOMIC_SEQ_CST);
 	__atomic_store_n(&lease->hits_most, hits, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&lease->end_ns, end_ns, __ATOMIC_SEQ_CST);
 }
 
 int session_sweep(struct session *session)
@@ -505,7 +557,8 @@ int session_sample(struct session *session, size_t index, uint64_t last_ns, uint
 
 	if (!batch)
 		return -ENOMEM;
-	if (session->attached)
+	if (session->attached || index >= session->plan->sites.count ||
+	    (session->cold[index] && session_has_kept(session)))
 		return -EBUSY;
 	batch_add_site(batch, session, index);
 	links = batch_of(session, batch, LINKS_ON_SITE, NULL, false);

@@ -70,13 +70,27 @@ int session_attach(struct session *session, struct error *err);
  * if on. Returns when recording ended (monotonic). */
 uint64_t session_detach(struct session *session);
 
+/*
+ * From the next window on (the open one closes whole): @cold says of each site of the plan whether
+ * it may keep its probe when a window closes, until the next. To come and to go costs the target
+ * something for each site, and most are seldom hit. A hit between windows is counted and costs what
+ * it does in a window. They go by themselves when nothing is heard of us, and when they are hit more
+ * than @most times between two signs of life. Ignored with perf-event links. 0 or negative errno.
+ */
+int session_divide(struct session *session, const bool *cold, uint64_t most);
+bool session_has_kept(const struct session *session);
+int session_drop_kept(struct session *session);
+
+/* How many sites come or go when a window opens or closes next. */
+size_t session_turn_sites(const struct session *session);
+
 /* When the last window, or sample, began and ended, and what had been hit by then. */
 const struct events_moment *session_begun(const struct session *session);
 const struct events_moment *session_ended(const struct session *session);
 bool session_is_attached(const struct session *session);
 
 /* Between windows: probes site @index alone for @last_ns, or @most hits of it. Nothing is recorded.
- */
+ * -EBUSY: it has kept its probe. */
 int session_sample(struct session *session, size_t index, uint64_t last_ns, uint64_t most);
 
 /*
@@ -99,9 +113,9 @@ int session_look(struct session *session, size_t first, size_t count, uint64_t l
 
 /*
  * The window at hand, or else the next, ends when there are @hits in all, each where pools are
- * opened counting @fresh. UINT64_MAX: never for that.
+ * opened counting @fresh, or at @end_ns (monotonic). UINT64_MAX: never for that.
  */
-void session_allow(struct session *session, uint64_t hits, double fresh);
+void session_allow(struct session *session, uint64_t hits, double fresh, uint64_t end_ns);
 
 /*
  * A forked child starts with the breakpoints of its parent. No program runs in it, but each costs

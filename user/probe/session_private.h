@@ -18,6 +18,8 @@ struct session {
 	struct ring ring;
 	struct links *links;
 	bool attached, has_growth;
+	bool is_divided, has_kept; /* what is cold may stay; it did, as far as we know */
+	bool cold[SITES_MAX];
 	bool is_renewed; /* a pymemtop-links before this one was killed: what it left is swept up */
 	uint64_t alive_ns; /* when pymemtop-links was last seen alive */
 	uint8_t refusals[SITES_MAX];

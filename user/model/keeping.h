@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which probes stay between the windows of a budget, as the target goes on. Private to model/. */
+#pragma once
+
+#include "model/spending.h"
+#include "probe/heat.h"
+#include "probe/session.h"
+
+struct keeping {
+	struct heat heat;
+	struct events_moment last; /* up to which hits between windows have been looked at */
+	bool has_kept;		   /* as last seen */
+};
+
+void keeping_init(struct keeping *keeping, const struct spending *spending, size_t sites);
+
+/* Sites @first to @first + @count have just been looked at: session_look(). After the last of them
+ * it is known who may stay from the first window on. */
+void keeping_looked(struct keeping *keeping, struct spending *spending, struct session *session,
+		    size_t first, size_t count);
+
+/* The open window is about to be closed: its hits say who may stay. What fails, fails when the next
+ * is opened. */
+void keeping_closing(struct keeping *keeping, struct spending *spending, struct session *session);
+
+/* Between windows, often: where they have become hot in the meantime all go. */
+void keeping_step(struct keeping *keeping, struct spending *spending, struct session *session);
+
+/* A child was forked, which has their breakpoints too. */
+void keeping_forked(struct keeping *keeping, struct spending *spending, struct session *session);
