@@ -205,9 +205,9 @@ int session_drop_kept(struct session *session)
 	return 0;
 }
 
-size_t session_turn_sites(const struct session *session)
+struct session_turns session_turns(const struct session *session)
 {
-	return 1;
+	return (struct session_turns){ 1, 1 };
 }
 
 int session_sweep(struct session *session)

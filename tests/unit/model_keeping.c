@@ -37,7 +37,7 @@ static void what_is_not_hit_stays_and_goes_with_a_fork(void **state)
 		probe_target_stop(&t);
 		skip();
 	}
-	all = session_turn_sites(session);
+	all = session_turns(session).open;
 	assert_int_equal(spending_limit(&s, 0.02, all, &stats), 0);
 	s.budget.config.ran = 1;
 	keeping_init(&k, &s, plan->sites.count);
@@ -45,7 +45,7 @@ static void what_is_not_hit_stays_and_goes_with_a_fork(void **state)
 	keeping_looked(&k, &s, session, 0, plan->sites.count);
 	open_and_close(session);
 	assert_true(session_has_kept(session));
-	assert_true(session_turn_sites(session) < all);
+	assert_true(session_turns(session).open < all);
 	keeping_step(&k, &s, session);
 	assert_true(k.has_kept);
 	spent = s.budget.spent_ns;

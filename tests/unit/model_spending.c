@@ -69,7 +69,7 @@ static void a_limit_is_kept(void **state)
 	spend(20000000);
 	assert_int_equal(spending_step(&s, &stats, false, &next), BUDGET_OPEN);
 	assert_true(next > s.seen_ns);
-	spending_turned(&s, &stats, true);
+	spending_turned(&s, &stats, true, 10, (struct session_turns){ 10, 10 });
 	s.budget.until_ns = s.budget.last.now_ns + 20000000;
 	assert_true(spending_is_long(&s, 20000000));
 	assert_false(spending_is_long(&s, 20000001));
@@ -83,7 +83,7 @@ static void a_limit_is_kept(void **state)
 	assert_float_equal(spending_missed(&s, 6 * NSEC_PER_SEC, 9 * NSEC_PER_SEC), 0, 0);
 	s.budget.cut = false;
 	assert_float_equal(spending_missed(&s, 3 * NSEC_PER_SEC, 9 * NSEC_PER_SEC), 0, 0);
-	spending_turned(&s, &stats, false);
+	spending_turned(&s, &stats, false, 10, (struct session_turns){ 10, 10 });
 	assert_int_equal(spending_step(&s, &stats, false, &next), BUDGET_WAIT);
 	assert_true(spending_overhead(&s, &stats) > 1);
 }

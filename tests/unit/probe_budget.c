@@ -62,7 +62,7 @@ static void act(struct world *w, enum budget_action action, double rate)
 	w->windows += w->open;
 	w->cost_of[w->now / (10 * MS)] += TURN_COST * w->share;
 	at = reading(w);
-	budget_turned(&w->budget, w->open, &at);
+	budget_turned(&w->budget, w->open, TURN_COST, &at);
 }
 
 static double rate_at(const double *rates, size_t count, uint64_t now)
@@ -262,7 +262,7 @@ static void an_allowance_is_what_the_budget_has(void **state)
 
 	assert_int_equal(budget_init(&budget, &usual, &at), 0);
 	assert_int_equal(budget_step(&budget, &at, &next), BUDGET_OPEN);
-	budget_turned(&budget, true, &at);
+	budget_turned(&budget, true, 1e6, &at);
 	allowed = budget_allowed(&budget);
 	assert_true(allowed > at.hits && allowed < at.hits + 40000);
 	at = (struct budget_reading){ at.now_ns + 30000000, at.ran_ns + 30000000, allowed + 1000 };
@@ -270,7 +270,7 @@ static void an_allowance_is_what_the_budget_has(void **state)
 	assert_int_equal(budget.open_ns, 30000000);
 	spent = (uint64_t)budget.spent_ns;
 	at.hits += 2000;
-	budget_turned(&budget, false, &at);
+	budget_turned(&budget, false, 1e6, &at);
 	assert_int_equal((uint64_t)budget.spent_ns, spent + 2000 * 1000 + 1000000);
 	assert_true(budget_allowed(&budget) >= at.hits);
 }
@@ -313,7 +313,7 @@ static double seen_of_batches(uint64_t every, double hits, uint64_t seconds)
 
 		if (action != BUDGET_WAIT) {
 			open = action == BUDGET_OPEN;
-			budget_turned(&budget, open, &at);
+			budget_turned(&budget, open, MS / 10.0, &at);
 			continue;
 		}
 		next = MIN(next, MS);

@@ -154,7 +154,8 @@ static void what_is_cold_stays(void **state)
 		probe_target_stop(&t);
 		skip();
 	}
-	all = session_turn_sites(session);
+	all = session_turns(session).open;
+	assert_int_equal(session_turns(session).close, all);
 	assert_int_equal(session_attach(session, NULL), 0);
 	assert_true(probe_target_work(&t));
 	session_detach(session);
@@ -165,13 +166,15 @@ static void what_is_cold_stays(void **state)
 		hot += !cold[i];
 	}
 	assert_int_equal(session_divide(session, cold, UINT64_MAX), 0);
-	assert_int_equal(session_turn_sites(session), all);
+	assert_int_equal(session_turns(session).open, all);
+	assert_in_range(session_turns(session).close, hot, hot + 2);
 	for (int window = 0; window < 3; window++) {
 		assert_int_equal(session_attach(session, NULL), 0);
-		assert_in_range(session_turn_sites(session), hot, hot + 2);
+		assert_in_range(session_turns(session).close, hot, hot + 2);
 		assert_true(probe_target_work(&t));
 		session_detach(session);
 		assert_true(session_has_kept(session));
+		assert_in_range(session_turns(session).open, hot, hot + 2);
 		drain(session, &seen);
 		assert_in_range(seen.allocs, 1000, 2000);
 		assert_true(probe_target_work(&t));

@@ -32,14 +32,16 @@ static void keeping_lost(struct keeping *k, struct spending *s, const struct ses
 		return;
 	for (size_t i = 0; i < k->heat.count; i++)
 		cold += k->heat.cold[i];
-	spending_passed(s, cold);
+	spending_passed(s, cold, session_turns(session));
 	k->has_kept = false;
 }
 
 static void keeping_choose(struct keeping *k, struct spending *s, struct session *session)
 {
-	if (heat_choose(&k->heat, hits_for(s, SHARE_OF_LIMIT)))
-		session_divide(session, k->heat.cold, (uint64_t)hits_for(s, SHARE_AT_ONCE));
+	if (!heat_choose(&k->heat, hits_for(s, SHARE_OF_LIMIT)))
+		return;
+	session_divide(session, k->heat.cold, (uint64_t)hits_for(s, SHARE_AT_ONCE));
+	spending_next(s, session_turns(session));
 }
 
 void keeping_looked(struct keeping *k, struct spending *s, struct session *session, size_t first,

@@ -96,24 +96,27 @@ enum budget_action spending_step(struct spending *s, const struct session_stats 
 	return what;
 }
 
-void spending_turned(struct spending *s, const struct session_stats *stats, bool is_open)
+void spending_next(struct spending *s, struct session_turns next)
+{
+	budget_turn_costs(&s->budget, cost_turn_ns(&s->cost, next.close),
+			  cost_turn_ns(&s->cost, next.open));
+}
+
+void spending_turned(struct spending *s, const struct session_stats *stats, bool is_open,
+		     size_t sites, struct session_turns next)
 {
 	struct budget_reading reading = spending_read(s, stats);
 
-	if (s->has_budget)
-		budget_turned(&s->budget, is_open, &reading);
+	if (!s->has_budget)
+		return;
+	spending_next(s, next);
+	budget_turned(&s->budget, is_open, cost_turn_ns(&s->cost, sites), &reading);
 }
 
-void spending_sites(struct spending *s, size_t sites)
+void spending_passed(struct spending *s, size_t sites, struct session_turns next)
 {
-	if (s->has_budget)
-		budget_turn_costs(&s->budget, cost_turn_ns(&s->cost, sites));
-}
-
-void spending_passed(struct spending *s, size_t sites)
-{
-	if (s->has_budget)
-		budget_passed(&s->budget, cost_turn_ns(&s->cost, sites));
+	budget_passed(&s->budget, cost_turn_ns(&s->cost, sites));
+	spending_next(s, next);
 }
 
 bool spending_may_look(const struct spending *s, double share)

@@ -39,11 +39,15 @@ int spending_limit(struct spending *spending, double limit, size_t sites,
  * says whether opened pools may be counted between windows. */
 enum budget_action spending_step(struct spending *spending, const struct session_stats *stats,
 				 bool is_open, uint64_t *ret_next_ns);
-void spending_turned(struct spending *spending, const struct session_stats *stats, bool is_open);
+/* @sites of them came, or went; @next will. */
+void spending_turned(struct spending *spending, const struct session_stats *stats, bool is_open,
+		     size_t sites, struct session_turns next);
 
-/* So many sites come or go with the next turn; and: they have, beside windows. */
-void spending_sites(struct spending *spending, size_t sites);
-void spending_passed(struct spending *spending, size_t sites);
+/* What the next turns have to do with has changed. */
+void spending_next(struct spending *spending, struct session_turns next);
+
+/* @sites went beside windows. */
+void spending_passed(struct spending *spending, size_t sites, struct session_turns next);
 
 /* As budget_may_look() and budget_looked(). */
 bool spending_may_look(const struct spending *spending, double share);
@@ -56,7 +60,8 @@ void spending_ended(struct spending *spending, const struct session_stats *stats
  * where pools are opened counts. */
 uint64_t spending_allowed(const struct spending *spending);
 double spending_fresh(const struct spending *spending);
-/* And when it has to end, if it is open: a little later than we would end it, for whoever is late. */
+/* And when it has to end, if it is open: a little later than we would end it, for whoever is late.
+ */
 uint64_t spending_end(const struct spending *spending);
 
 /* Wall, cpu, waited, and cost of what had been hit by then, each since whenever: for differences.

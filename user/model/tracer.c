@@ -215,10 +215,8 @@ static void tracer_turned(struct tracer *t, bool is_open, size_t sites)
 	struct session_stats stats;
 
 	session_stats(t->session, &stats);
-	spending_sites(&t->spending, sites);
-	spending_turned(&t->spending, &stats, is_open);
+	spending_turned(&t->spending, &stats, is_open, sites, session_turns(t->session));
 	tracer_allow(t);
-	spending_sites(&t->spending, session_turn_sites(t->session));
 }
 
 /* Until then it was open, whoever closed it; from then on it was on its way out. */
@@ -238,7 +236,7 @@ static void tracer_close_window(struct tracer *t)
 	size_t sites;
 
 	keeping_closing(&t->keeping, &t->spending, t->session);
-	sites = session_turn_sites(t->session);
+	sites = session_turns(t->session).close;
 	end = session_detach(t->session);
 	tracer_note_end(t);
 	tracer_drain(t);
@@ -256,7 +254,7 @@ static void tracer_close_window(struct tracer *t)
 
 static int tracer_open_window(struct tracer *t, struct error *err)
 {
-	size_t sites = session_turn_sites(t->session);
+	size_t sites = session_turns(t->session).open;
 	int r = session_attach(t->session, err);
 
 	if (r < 0)
@@ -339,8 +337,7 @@ static bool tracer_look(struct tracer *t)
 	if (session_look(t->session, t->looked_at, count, LOOK_LAST_NS, LOOK_HITS)) {
 		t->looked_at = all;
 	} else {
-		keeping_looked(&t->keeping, &t->spending, t->session, t->looked_at,
-			       count);
+		keeping_looked(&t->keeping, &t->spending, t->session, t->looked_at, count);
 		t->looked_at += count;
 	}
 	session_stats(t->session, &stats);
@@ -372,7 +369,7 @@ static void tracer_budget(struct tracer *t)
 		t->error = session_watch_growth(t->session, t->spending.pulse.on);
 	switch (what) {
 	case BUDGET_OPEN:
-		sites = session_turn_sites(t->session);
+		sites = session_turns(t->session).open;
 		t->error = tracer_open_window(t, NULL);
 		if (!t->error)
 			tracer_settle(t, sites);

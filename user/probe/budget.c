@@ -6,8 +6,9 @@
 #include <errno.h>
 #include <math.h>
 
-#define BUCKET_SECONDS 1.0  /* a full bucket lasts for this much of the limit */
-/* Of the limit: what is spent for good. The rest is for bursts, and for prices that prove too low. */
+#define BUCKET_SECONDS 1.0 /* a full bucket lasts for this much of the limit */
+/* Of the limit: what is spent for good. The rest is for bursts, and for prices that prove too low.
+ */
 #define AIM 0.5
 #define WINDOW_LEAST_NS 2e6 /* a window shorter than this is not worth its turn */
 #define LOOK_NS 2e6	    /* hits at those sites, and on the way in and out */
@@ -22,7 +23,8 @@
 #define MEMORY_NS 1e9	/* so much of open windows is what the next is foreseen by */
 #define PART 0.8	/* of the bucket is what a window is meant to take at most */
 #define TURNS_WORTH 8	/* and not more than so many times its turns: many short ones see more */
-#define LITTLE 0.5 /* of what it was to take: the window goes on */
+#define OVER 4		/* times that is what it may take: what is left is for other windows */
+#define LITTLE 0.5	/* of what it was to take: the window goes on */
 #define WANTED 1.0	/* times what is enough for a window there should be when it begins */
 #define LEAST_SAMPLES 2 /* the first are of a target that was just held up */
 #define EARNING_NS 3e9
@@ -172,7 +174,9 @@ static double budget_enough(const struct budget *b)
 {
 	double reserve = budget_exit_cost(b);
 
-	return MIN(2 * (reserve + budget_turn_cost(b)) + WINDOW_LEAST_NS, b->capacity_ns * 0.95);
+	return MIN(2 * (reserve + budget_turn_cost(b)) + b->first_ns * b->config.ran +
+			   WINDOW_LEAST_NS,
+		   b->capacity_ns * 0.95);
 }
 
 static double budget_chance(struct budget *b)
@@ -187,11 +191,13 @@ static void budget_plan_end(struct budget *b)
 {
 	double load = b->open_wall > WINDOW_LEAST_NS ? b->open_cost / b->open_wall : b->load;
 	double drain = load - b->share * b->earning;
+	double worth = MAX(TURNS_WORTH * 2 * budget_turn_cost(b), WINDOW_LEAST_NS);
 
+	worth = MAX(worth, b->wanted_ns / OVER);
 	b->plan_spent = b->spent_ns;
 	b->plan_ns = b->last.now_ns;
 	b->plan_room = MAX(PART * (budget_room(b) - budget_exit_cost(b)), 0.0);
-	b->plan_room = MIN(b->plan_room, MAX(TURNS_WORTH * 2 * budget_turn_cost(b), WINDOW_LEAST_NS));
+	b->plan_room = MIN(b->plan_room, worth);
 	b->until_ns = UINT64_MAX;
 	if (drain > 0 && b->plan_room / drain < (double)BUDGET_SPAN_NS)
 		b->until_ns = b->plan_ns + (uint64_t)(b->plan_room / drain);
@@ -212,7 +218,7 @@ static void budget_plan_next(struct budget *b)
 
 	/* What comes in lumps that are large against the bucket wants a fuller one. */
 	b->wanted_ns = b->cut ? 2 * MAX(b->wanted_ns, enough) : 0.8 * b->wanted_ns;
-	b->wanted_ns = MIN(MAX(b->wanted_ns, least), b->capacity_ns);
+	b->wanted_ns = MIN(MAX(b->wanted_ns, least), MAX(b->capacity_ns / 2, least));
 	missing = MAX(b->wanted_ns - budget_room(b), 0.0);
 	double wait = missing / MAX(b->share * b->earning, 1e-9);
 
@@ -220,9 +226,20 @@ static void budget_plan_next(struct budget *b)
 		     (uint64_t)MIN(wait * (0.67 + 0.66 * budget_chance(b)), (double)BUDGET_SPAN_NS);
 }
 
-static enum budget_action budget_step_open(struct budget *b, uint64_t *next_ns)
+/* For the open window, its way out included. One that is to end takes not much more than foreseen.
+ */
+static double budget_left(const struct budget *b)
 {
 	double left = budget_room(b) - budget_exit_cost(b);
+
+	if (b->open && b->until_ns != UINT64_MAX)
+		left = MIN(left, OVER * b->plan_room - (b->spent_ns - b->plan_spent));
+	return left;
+}
+
+static enum budget_action budget_step_open(struct budget *b, uint64_t *next_ns)
+{
+	double left = budget_left(b);
 	uint64_t now = b->last.now_ns;
 
 	b->cut = left <= 0 && now < b->until_ns;
@@ -279,8 +296,7 @@ void budget_ended(struct budget *budget, const struct budget_reading *reading)
 
 uint64_t budget_allowed(const struct budget *b)
 {
-	return b->last.hits +
-	       (uint64_t)(MAX(budget_room(b) - budget_exit_cost(b), 0.0) / b->config.price_ns);
+	return b->last.hits + (uint64_t)(MAX(budget_left(b), 0.0) / b->config.price_ns);
 }
 
 enum budget_action budget_step(struct budget *budget, const struct budget_reading *reading,
@@ -310,31 +326,33 @@ static void budget_learn_exit(struct budget *b, double cost)
 	b->config.exit_ns = (uint64_t)MAX(took, 0.7 * (double)b->config.exit_ns + 0.3 * took);
 }
 
-/* The turn itself is not a time in which every operation was seen. */
-void budget_turned(struct budget *budget, bool open, const struct budget_reading *reading)
-{
-	double cost = budget_account(budget, reading);
-
-	if (!open)
-		budget_learn_exit(budget, cost);
-	budget_spend(budget, budget_turn_cost(budget));
-	budget->open = open;
-	budget_shape(budget);
-	if (open)
-		budget_plan_end(budget);
-	else
-		budget_plan_next(budget);
-}
-
-void budget_turn_costs(struct budget *budget, double turn_ns)
+void budget_turn_costs(struct budget *budget, double turn_ns, double first_ns)
 {
 	budget->config.turn_cost_ns = turn_ns;
+	budget->first_ns = MAX(first_ns - turn_ns, 0.0);
 	budget_shape(budget);
 }
 
 void budget_passed(struct budget *budget, double ns)
 {
 	budget_spend(budget, ns * budget->config.ran);
+}
+
+/* The turn itself is not a time in which every operation was seen. */
+void budget_turned(struct budget *budget, bool open, double turn_ns,
+		   const struct budget_reading *reading)
+{
+	double cost = budget_account(budget, reading);
+
+	if (!open)
+		budget_learn_exit(budget, cost);
+	budget_passed(budget, turn_ns);
+	budget->open = open;
+	budget_shape(budget);
+	if (open)
+		budget_plan_end(budget);
+	else
+		budget_plan_next(budget);
 }
 
 double budget_coverage(const struct budget *budget, uint64_t now_ns)

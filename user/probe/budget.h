@@ -50,6 +50,7 @@ struct budget {
 	struct budget_config config;
 	double capacity_ns, share; /* of the bucket */
 	double tokens_ns;
+	double first_ns; /* how much more than others the next opening costs */
 	bool open;
 	double load; /* hits x price per wall time, as last seen in a window: 0..cores */
 	double open_cost, open_wall; /* the same over more of the time that windows were open */
@@ -93,11 +94,12 @@ uint64_t budget_allowed(const struct budget *budget);
 bool budget_may_look(const struct budget *budget, double share);
 void budget_looked(struct budget *budget, double share, const struct budget_reading *reading);
 
-/* The window is open, or closed, from now on. */
-void budget_turned(struct budget *budget, bool open, const struct budget_reading *reading);
+/* The window is open, or closed, from now on. That cost @turn_ns of a target that runs. */
+void budget_turned(struct budget *budget, bool open, double turn_ns,
+		   const struct budget_reading *reading);
 
-/* A turn costs @turn_ns from now on: fewer sites, or more, come and go. */
-void budget_turn_costs(struct budget *budget, double turn_ns);
+/* From now on a turn costs @turn_ns, but the next opening @first_ns: so many sites come and go. */
+void budget_turn_costs(struct budget *budget, double turn_ns, double first_ns);
 
 /* Something beside windows has held the target up for @ns, if it ran. */
 void budget_passed(struct budget *budget, double ns);

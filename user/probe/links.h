@@ -36,10 +36,10 @@ enum links_program {
 };
 
 enum links_group {
-	LINKS_WINDOW,  /* of a window, what is hit little: with lease.keep it stays until the next */
-	LINKS_HOT,     /* what is hit most: the last to come, the first to go */
-	LINKS_WAY,     /* attached when a window begins to close: see links_close_window() */
-	LINKS_GROWTH,  /* stays between windows */
+	LINKS_WINDOW, /* of a window, what is hit little: with lease.keep it stays until the next */
+	LINKS_HOT,    /* what is hit most: the last to come, the first to go */
+	LINKS_WAY,    /* attached when a window begins to close: see links_close_window() */
+	LINKS_GROWTH, /* stays between windows */
 	LINKS_PASSING, /* for a moment */
 	LINKS_GROUPS,
 };
@@ -84,7 +84,8 @@ int links_clear(struct links *links, enum links_group group);
  * and HOT in the order in which they came and lets records be written. @ret_ns: since when. On
  * failure none remains. It ends by itself when the lease does (it was extended by @patience_ns from
  * the return of the call), at lease.end_ns, or after lease.hits_most hits, looked at as often as
- * @cores can make that true. With @has_kept WINDOW shall be there since an earlier one; -ESTALE: it is not.
+ * @cores can make that true. With @has_kept WINDOW shall be there since an earlier one; -ESTALE: it
+ * is not.
  */
 int links_queue(struct links *links, enum links_group group, const struct links_batch *batch);
 int links_open_window(struct links *links, uint64_t patience_ns, int cores, bool has_kept,

@@ -23,8 +23,11 @@
 #define HIT_LEAST_NS 300
 #define LOOK_LEAST_NS 200000ull
 #define LOOK_MOST_NS 20000000ull
+#define LOOK_UNKNOWN_NS 1000000ull /* until it is said when the window shall end */
+#define WARM_NS 10000000ull
+#define WARM_MOST 7
 #define LOOK_KEPT_NS 5000000ull /* what stays between windows is seldom hit */
-#define THREADS_MOST 64 /* whose waiting is looked at: each is a file to read */
+#define THREADS_MOST 64		/* whose waiting is looked at: each is a file to read */
 
 /* The links of one client, and the thread that has to do with them. */
 struct hold {
@@ -39,8 +42,9 @@ struct hold {
 	bool is_open;
 	uint32_t cores;
 	uint64_t kept_until, kept_hits; /* the lease as last seen, and hits by then */
-	pid_t pid;		      /* of whom the last places are */
-	struct links_request request; /* at hand */
+	uint64_t warm_ns;		/* when breakpoints were last changed in this window */
+	pid_t pid;			/* of whom the last places are */
+	struct links_request request;	/* at hand */
 };
 
 static struct {
@@ -124,6 +128,30 @@ static void hold_drop_queue(struct hold *h, bool with_way)
 	h->queue_error = 0;
 }
 
+static void hold_make_way(struct hold *h)
+{
+	for (size_t i = 0; i < h->queued; i++)
+		if (h->queue[i]->group == LINKS_WAY)
+			(void)hold_attach(h, h->queue[i]);
+	h->warm_ns = clock_monotonic();
+}
+
+/*
+ * What makes closing wait (links_close_window()) comes back 10 to 30 ms after the last change, so a
+ * window that lasts longer has the way made now and then. One that lasts much longer costs so
+ * little that its closing may take its time. Returns when to come again.
+ */
+static uint64_t hold_stay_warm(struct hold *h, uint64_t now)
+{
+	if (h->groups[LINKS_WAY].count >= WARM_MOST)
+		return UINT64_MAX;
+	if (now - h->warm_ns >= WARM_NS) {
+		hold_make_way(h);
+		return WARM_NS;
+	}
+	return h->warm_ns + WARM_NS - now;
+}
+
 static void hold_close_window(struct hold *h)
 {
 	struct events__bss *s = h->shared;
@@ -133,9 +161,7 @@ static void hold_close_window(struct hold *h)
 	h->is_open = false;
 	store(&s->lease.closing_hits, hold_hits(h));
 	store(&s->lease.closing_ns, clock_monotonic());
-	for (size_t i = 0; i < h->queued; i++)
-		if (h->queue[i]->group == LINKS_WAY)
-			(void)hold_attach(h, h->queue[i]);
+	hold_make_way(h);
 	hold_note(h, &s->ended, false);
 	store(&s->lease.ended_ns, s->ended.ns);
 	links_make_undone(&h->groups[LINKS_HOT]);
@@ -202,6 +228,7 @@ static int hold_open_window(struct hold *h, uint64_t *ret_ns)
 	__atomic_store_n(&s->enabled, 1, __ATOMIC_SEQ_CST);
 	*ret_ns = s->begun.ns;
 	hold_extend(h, *ret_ns + patience);
+	h->warm_ns = *ret_ns;
 	h->is_open = true;
 	return 0;
 }
@@ -375,6 +402,10 @@ static uint64_t hold_look(struct hold *h)
 	}
 	left = MIN(most - hits, LOOK_MOST_NS) * HIT_LEAST_NS / h->cores;
 	left = MIN(MAX(left, LOOK_LEAST_NS), LOOK_MOST_NS);
+	if (end != UINT64_MAX)
+		left = MIN(left, hold_stay_warm(h, now));
+	else if (now - h->warm_ns < WARM_NS)
+		left = MIN(left, LOOK_UNKNOWN_NS);
 	until = MIN(until, end);
 	return MIN(left, until - now);
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -83,8 +84,10 @@ static void __attribute__((noreturn)) live(int control)
 	close_others(&control);
 	raise_files();
 	rename_self();
-	/* A window is closed by who is late for it: see docs/overhead.md. */
-	setpriority(PRIO_PROCESS, 0, PRIORITY);
+	/* A window is closed by who is late for it: see docs/overhead.md. It sleeps nearly all of
+	 * the time, and nice values say nothing between sessions (kernel/sched/autogroup.c). */
+	if (sched_setscheduler(0, SCHED_RR, &(struct sched_param){ .sched_priority = 1 }))
+		setpriority(PRIO_PROCESS, 0, PRIORITY);
 	links_hold_serve(control);
 	_exit(0);
 }

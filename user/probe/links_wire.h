@@ -31,11 +31,11 @@ struct links_request {
 	uint32_t program; /* enum links_program */
 	uint32_t is_return;
 	int32_t pid;
-	uint32_t count; /* of places */
-	uint32_t cores; /* OPEN: on which the target may allocate at the same time */
+	uint32_t count;	   /* of places */
+	uint32_t cores;	   /* OPEN: on which the target may allocate at the same time */
 	uint32_t has_kept; /* OPEN: places for WINDOW have stayed */
-	uint64_t last_ns; /* OPEN: patience. SAMPLE: how long */
-	uint64_t most;	  /* SAMPLE: hits */
+	uint64_t last_ns;  /* OPEN: patience. SAMPLE: how long */
+	uint64_t most;	   /* SAMPLE: hits */
 	char path[PATH_MAX];
 	uint64_t
 		words[2 * SITES_MAX]; /* @count offsets, then @count cookies: only these are sent */

@@ -464,14 +464,18 @@ int session_divide(struct session *session, const bool *cold, uint64_t most)
 	return session->attached ? 0 : session_drop_kept(session);
 }
 
-size_t session_turn_sites(const struct session *session)
+struct session_turns session_turns(const struct session *session)
 {
-	bool kept = session->attached ? session_keeps(session) : session_has_kept(session);
-	size_t count = session->plan->realloc.vaddr ? 2 : 0;
+	bool keeps = session->attached ? session_keeps(session) : session->is_divided;
+	bool has_kept = session->attached ? keeps : session_has_kept(session);
+	size_t hot = session->plan->realloc.vaddr ? 2 : 0, cold = 0;
 
-	for (size_t i = 0; i < session->plan->sites.count; i++)
-		count += is_used(session, i) && !(kept && session->cold[i]);
-	return count;
+	for (size_t i = 0; i < session->plan->sites.count; i++) {
+		hot += is_used(session, i) && !session->cold[i];
+		cold += is_used(session, i) && session->cold[i];
+	}
+	return (struct session_turns){ .open = has_kept ? hot : hot + cold,
+				       .close = keeps ? hot : hot + cold };
 }
 
 uint64_t session_detach(struct session *session)

@@ -74,15 +74,19 @@ uint64_t session_detach(struct session *session);
  * From the next window on (the open one closes whole): @cold says of each site of the plan whether
  * it may keep its probe when a window closes, until the next. To come and to go costs the target
  * something for each site, and most are seldom hit. A hit between windows is counted and costs what
- * it does in a window. They go by themselves when nothing is heard of us, and when they are hit more
- * than @most times between two signs of life. Ignored with perf-event links. 0 or negative errno.
+ * it does in a window. They go by themselves when nothing is heard of us, and when they are hit
+ * more than @most times between two signs of life. Ignored with perf-event links. 0 or negative
+ * errno.
  */
 int session_divide(struct session *session, const bool *cold, uint64_t most);
 bool session_has_kept(const struct session *session);
 int session_drop_kept(struct session *session);
 
-/* How many sites come or go when a window opens or closes next. */
-size_t session_turn_sites(const struct session *session);
+/* How many sites come when a window opens next, and go when it, or the open one, closes. */
+struct session_turns {
+	size_t open, close;
+};
+struct session_turns session_turns(const struct session *session);
 
 /* When the last window, or sample, began and ended, and what had been hit by then. */
 const struct events_moment *session_begun(const struct session *session);
