@@ -128,90 +128,6 @@ static void a_look_counts_hits(void **state)
 	probe_target_stop(&t);
 }
 
-/* The target's lists are made at some sites only: all others may stay, and see nothing between
- * windows. */
-static void what_is_cold_stays(void **state)
-{
-	_cleanup_plan_ struct plan *plan = NULL;
-	_cleanup_session_ struct session *session = NULL;
-	struct session_options options = { .ring_records = 1 << 16 };
-	struct session_stats stats;
-	struct probe_target t;
-	bool cold[SITES_MAX] = { false };
-	struct seen seen;
-	size_t all, hot = 0;
-
-	if (!probe_target_start(&t, NULL))
-		skip();
-	assert_int_equal(probe_target_plan(&t, &plan, NULL), 0);
-	options.pid = t.pid;
-	if (session_new(plan, &options, &session, NULL)) {
-		probe_target_stop(&t);
-		skip();
-	}
-	session_stats(session, &stats);
-	if (stats.link != SESSION_LINK_MULTI) {
-		probe_target_stop(&t);
-		skip();
-	}
-	all = session_turns(session).open;
-	assert_int_equal(session_turns(session).close, all);
-	assert_int_equal(session_attach(session, NULL), 0);
-	assert_true(probe_target_work(&t));
-	session_detach(session);
-	assert_false(session_has_kept(session));
-	drain(session, &seen);
-	for (size_t i = 0; i < plan->sites.count; i++) {
-		cold[i] = !session_site_hits(session, i);
-		hot += !cold[i];
-	}
-	assert_int_equal(session_divide(session, cold, UINT64_MAX), 0);
-	assert_int_equal(session_turns(session).open, all);
-	assert_in_range(session_turns(session).close, hot, hot + 2);
-	for (int window = 0; window < 3; window++) {
-		assert_int_equal(session_attach(session, NULL), 0);
-		assert_in_range(session_turns(session).close, hot, hot + 2);
-		assert_true(probe_target_work(&t));
-		session_detach(session);
-		assert_true(session_has_kept(session));
-		assert_in_range(session_turns(session).open, hot, hot + 2);
-		drain(session, &seen);
-		assert_in_range(seen.allocs, 1000, 2000);
-		assert_true(probe_target_work(&t));
-		drain(session, &seen);
-		assert_int_equal(seen.allocs + seen.others, 0);
-	}
-	session_stats(session, &stats);
-	assert_int_equal(stats.links, 1);
-	/* In the midst of a window: it is the last that leaves them. */
-	assert_int_equal(session_attach(session, NULL), 0);
-	assert_int_equal(session_divide(session, cold, 0), 0);
-	session_detach(session);
-	session_stats(session, &stats);
-	assert_int_equal(stats.links, 0);
-	/* Nothing is allowed to be hit, and everything stays. */
-	for (size_t i = 0; i < plan->sites.count; i++)
-		cold[i] = true;
-	assert_int_equal(session_divide(session, cold, 100), 0);
-	assert_int_equal(session_attach(session, NULL), 0);
-	session_detach(session);
-	for (int i = 0; i < 1000 && session_has_kept(session); i++) {
-		assert_true(probe_target_work(&t));
-		usleep(1000);
-	}
-	assert_false(session_has_kept(session));
-	assert_int_equal(session_attach(session, NULL), 0);
-	assert_true(probe_target_work(&t));
-	session_detach(session);
-	drain(session, &seen);
-	assert_in_range(seen.allocs, 1000, 2000);
-	assert_int_equal(session_drop_kept(session), 0);
-	session_stats(session, &stats);
-	assert_int_equal(stats.links, 0);
-	assert_int_equal(stats.lost, 0);
-	probe_target_stop(&t);
-}
-
 /* Whoever is not heard of loses its window: it is told, and may have the next. */
 static void a_silent_one_loses_its_window(void **state)
 {
@@ -290,7 +206,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(windows_open_and_close),
 		cmocka_unit_test(a_look_counts_hits),
-		cmocka_unit_test(what_is_cold_stays),
 		cmocka_unit_test(a_silent_one_loses_its_window),
 		cmocka_unit_test(loss_is_counted),
 		cmocka_unit_test(counters_have_names),

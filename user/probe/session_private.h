@@ -31,5 +31,11 @@ static inline struct events_lease *session_lease(const struct session *session)
 	return &session->bpf->bss->lease;
 }
 
+/* Is there to be a probe at site @index of the plan? */
+bool session_is_used(const struct session *session, size_t index);
+
+/* Do the cold sites keep their probes when the open window ends? */
+bool session_keeps(const struct session *session);
+
 /* Over all sites. */
 uint64_t session_hits(const struct session *session);
