@@ -91,22 +91,23 @@ static bool same_functions(const struct allocator_domain *a, const struct alloca
 /*
  * Debug hooks keep the domain's letter and, at 8 bytes, the allocator behind them in their context
  * (debug_alloc_api_t, Objects/obmalloc.c), tracemalloc the allocator at its start
- * (Modules/_tracemalloc.c, Python/tracemalloc.c). *ret: what is behind all hooks of @outer. False
- * where that cannot be told.
+ * (Modules/_tracemalloc.c, Python/tracemalloc.c). *ret: what is behind all hooks of @outer;
+ * *ret_debug: the debug hooks, untouched where there are none. False where that cannot be told.
  */
 static bool behind_hooks(const struct python *py, struct memory *mem,
 			 const struct allocator_domain *outer, struct allocator_domain *ret,
-			 uint64_t *ret_debug_free)
+			 struct allocator_domain *ret_debug)
 {
 	struct allocator_domain inner = *outer;
 
 	for (int depth = 0; inner.ctx; depth++) {
-		uint64_t ctx = inner.ctx, hook_free = inner.free;
+		const struct allocator_domain hook = inner;
+		uint64_t ctx = inner.ctx;
 
 		if (depth == HOOKS_MAX)
 			return false;
 		if (domain_read(py, mem, ctx + 8, &inner))
-			*ret_debug_free = hook_free;
+			*ret_debug = hook;
 		else if (!domain_read(py, mem, ctx, &inner))
 			return false;
 	}
@@ -118,13 +119,13 @@ int allocator_read(const struct python *py, const struct layout *layout, struct 
 		   struct code *code, struct allocator *ret)
 {
 	struct allocator table = { 0 };
-	uint64_t raw_debug_free = 0, mem_debug_free = 0;
+	struct allocator_domain debug = {}, mem_debug = {}, raw_debug = {};
 
 	if (!domains_find(py, layout, mem, code, &table))
 		return -ENOENT;
-	if (!behind_hooks(py, mem, &table.obj, &table.inner, &table.debug_free) ||
-	    !behind_hooks(py, mem, &table.mem, &table.inner_mem, &mem_debug_free) ||
-	    !behind_hooks(py, mem, &table.raw, &table.libc, &raw_debug_free))
+	if (!behind_hooks(py, mem, &table.obj, &table.inner, &debug) ||
+	    !behind_hooks(py, mem, &table.mem, &table.inner_mem, &mem_debug) ||
+	    !behind_hooks(py, mem, &table.raw, &table.libc, &raw_debug))
 		table.kind = ALLOCATOR_UNKNOWN;
 	else if (py->free_threaded)
 		table.kind = ALLOCATOR_MIMALLOC;
@@ -133,8 +134,10 @@ int allocator_read(const struct python *py, const struct layout *layout, struct 
 	else
 		table.kind = same_functions(&table.inner, &table.libc) ? ALLOCATOR_MALLOC
 								       : ALLOCATOR_PYMALLOC;
-	table.debug = table.debug_free;
-	table.raw_debug = raw_debug_free;
+	table.debug = debug.free;
+	table.debug_free = debug.free;
+	table.debug_realloc = debug.realloc;
+	table.raw_debug = raw_debug.free;
 	table.pymalloc = (table.kind == ALLOCATOR_HOOKED || table.kind == ALLOCATOR_PYMALLOC) &&
 			 !same_functions(&table.inner, &table.libc);
 	*ret = table;

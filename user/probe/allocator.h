@@ -34,7 +34,8 @@ struct allocator {
 	bool debug;	/* debug hooks are among the hooks: each block has a header and a trailer */
 	bool raw_debug; /* and among those of the raw domain, behind which large blocks come from */
 	uint64_t debug_free; /* their free; 0: there are none */
-	bool pymalloc;	     /* what is behind them all is pymalloc */
+	uint64_t debug_realloc;
+	bool pymalloc; /* what is behind them all is pymalloc */
 };
 
 /*

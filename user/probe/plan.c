@@ -182,17 +182,20 @@ static int plan_fresh(const struct plan_source *source, struct code *code, uint6
 						    "recognised (use --events off)");
 }
 
-/* Debug hooks wipe a block before they free it: what it was is read where they begin. */
+/* Debug hooks wipe a block before they free or move it: what it was is read where they begin. */
 static int plan_hooks(const struct plan_source *source, struct code *code, struct plan *plan)
 {
-	struct site site = { .role = SITE_DYING };
-	uint64_t entry = plan->allocator.debug_free - source->py->bias;
-	int r;
+	const uint64_t entries[] = { plan->allocator.debug_free, plan->allocator.debug_realloc };
+	int r = 0;
 
-	if (!plan->allocator.debug)
-		return 0;
-	r = sites_find_entry(code, entry, REG_RSI, false, &site);
-	return r ? r : sites_add(&plan->sites, &site);
+	for (size_t i = 0; !r && plan->allocator.debug && i < ARRAY_SIZE(entries); i++) {
+		struct site site = { .role = SITE_DYING };
+
+		r = sites_find_entry(code, entries[i] - source->py->bias, REG_RSI, false, &site);
+		if (!r)
+			r = sites_add(&plan->sites, &site);
+	}
+	return r;
 }
 
 /* What the BPF program takes for granted of an object's head; the same from 3.13 to 3.15. */
