@@ -280,6 +280,40 @@ def test_forked_children_are_not_traced(python, start_target, pymemtop, can_use_
     assert pictures[-1]["events"]["drift_objects"] == 0
 
 
+def test_children_are_freed_of_what_stays_between_windows(python, start_target, pymemtop, can_use_bpf, can_attach):
+    """Nearly all probes do, and a fork copies them."""
+    source = """
+import os, sys, time
+class Node: pass
+def child():
+    time.sleep(600)
+print("ready")
+pids = []
+for line in sys.stdin:
+    pid = os.fork()
+    if not pid:
+        child()
+    for _ in range(1000):
+        Node()
+    print(pid)
+"""
+    target = start_target(python, source)
+    children = []
+    try:
+        with Recording(pymemtop, target.pid, "-i", "500ms", "--events", "budget", "--max-overhead", "20%") as recording:
+            recording.picture()
+            for _ in range(4):
+                watched_text(target.pid)
+                children.append(int(target.ask("")))
+                until(lambda: not breakpoints(children[-1]), "the child keeps the breakpoints it was born with")
+            pictures = [recording.picture() for _ in range(4)]
+        assert pictures[-1]["events"]["coverage"] > 0
+        assert not any(breakpoints(child) for child in children)
+    finally:
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+
+
 def test_windows_leave_nothing_behind(python, tools, can_use_bpf, can_attach):
     def state(pid):
         pages = int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1])

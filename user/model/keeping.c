@@ -59,6 +59,7 @@ void keeping_closing(struct keeping *k, struct spending *s, struct session *sess
 	spending_moment(s, session, &now);
 	heat_learn(&k->heat, session_begun(session), &now, 0, k->heat.count);
 	keeping_choose(k, s, session);
+	k->has_kept = false; /* what stays now is seen to in the next step */
 }
 
 void keeping_step(struct keeping *k, struct spending *s, struct session *session)
@@ -84,5 +85,7 @@ void keeping_step(struct keeping *k, struct spending *s, struct session *session
 void keeping_forked(struct keeping *k, struct spending *s, struct session *session)
 {
 	session_drop_kept(session);
+	if (session_is_attached(session))
+		k->has_kept = false; /* they go with the window, which counts that */
 	keeping_lost(k, s, session);
 }

@@ -396,12 +396,19 @@ static uint64_t tracer_nap(struct tracer *t, ssize_t records)
 	return t->budget_ns > now ? MIN(nap, t->budget_ns - now) : PACE_LEAST_NS;
 }
 
+/* In exact mode the window stays, and its probes are taken out of the child, which takes some tens
+ * of milliseconds. */
 static void tracer_forked(struct tracer *t)
 {
-	if (session_is_attached(t->session))
+	if (!t->spending.has_budget) {
 		session_sweep(t->session);
-	else
-		keeping_forked(&t->keeping, &t->spending, t->session);
+		return;
+	}
+	keeping_forked(&t->keeping, &t->spending, t->session);
+	if (session_is_attached(t->session))
+		tracer_close_window(t);
+	if (!t->error)
+		t->error = session_watch_growth(t->session, false); /* until the next step */
 }
 
 static uint64_t tracer_turn(struct tracer *t)
@@ -415,9 +422,9 @@ static uint64_t tracer_turn(struct tracer *t)
 		tracer_budget(t);
 	if (session_is_attached(t->session) && clock_monotonic() - t->window_ns > SAMPLE_NS)
 		tracer_cut(t);
-	/* They have the breakpoints of the open window: closing it would free them, and so does
-	 * this. */
-	if ((session_is_attached(t->session) || session_has_kept(t->session)) &&
+	/* They have the breakpoints that there are: closing the window, and taking off what stays
+	 * between windows, frees them. */
+	if ((t->spending.has_budget || session_is_attached(t->session)) && !t->error &&
 	    forked_look(&t->forked, t->options.proc->pid, t->now_ns))
 		tracer_forked(t);
 	return tracer_nap(t, n);
@@ -480,6 +487,7 @@ int tracer_start(struct tracer *t, struct error *err)
 
 	spending_look(&t->spending);
 	spending_moment(&t->spending, t->session, &now);
+	forked_look(&t->forked, t->options.proc->pid, now.ns); /* those it has already are clean */
 	t->start_ns = t->cut_ns = now.ns;
 	begin = spending_span(&t->spending, &now);
 	flows_begin(t->flows, &begin);

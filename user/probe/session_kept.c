@@ -28,6 +28,7 @@ int session_drop_kept(struct session *session)
 {
 	int r = session->has_kept ? links_clear(session->links, LINKS_WINDOW) : 0;
 
+	__atomic_store_n(&session_lease(session)->keep, 0, __ATOMIC_SEQ_CST);
 	session->has_kept = false;
 	return r == -EPIPE ? 0 : r;
 }
