@@ -162,9 +162,13 @@ static int64_t dict_sizeof_extra(const struct dict_keys *k, uint64_t values)
 static int64_t dict_spare(const struct worker *worker, const struct dict_keys *k, uint64_t used)
 {
 	const struct whatif *w = &worker->shared->whatif;
-	uint64_t now = dict_keys_are_empty(k) ? 0 : whatif_block(w, k->bytes);
-	uint64_t least = whatif_block(w, whatif_keys(w, used, k->general));
+	uint64_t bytes = dict_keys_are_empty(k) ? 0 : k->bytes, now, least;
 
+	least = whatif_keys(w, used, k->general);
+	if (least == bytes)
+		return 0; /* most of them */
+	now = whatif_block(w, bytes);
+	least = whatif_block(w, least);
 	return now > least ? (int64_t)(now - least) : 0;
 }
 
