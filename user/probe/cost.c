@@ -450,15 +450,14 @@ int cost_check_seccomp(const struct process *proc, enum session_link link, struc
 
 /*
  * Perf-event links are closed one after another, each with a grace period of its own. Closing one
- * for many places waits for three: hits go on during the first; for the other two it waits until no
- * program runs any more (kernel/events/uprobes.c, uprobe_unregister_sync()).
+ * for many places waits as long, but hits do not go on meanwhile: pymemtop-links sees to that.
  */
 uint64_t cost_exit_ns(const struct cost *cost, size_t sites)
 {
-	uint64_t took = cost->close_ns / 3;
+	uint64_t took = 0;
 
-	if (cost->link == SESSION_LINK_PERF)
-		took = links_trace_usable() ? 0 : cost->close_ns * sites;
+	if (cost->link == SESSION_LINK_PERF && !links_trace_usable())
+		took = cost->close_ns * sites;
 	return MAX(took, EXIT_GUESS_NS);
 }
 
