@@ -34,6 +34,19 @@ static void write_table(struct page *page, const char *title, const char *const 
 		write_row(page, names[i], &dicts[i]);
 }
 
+/* While we watched: these pay for their keys one by one now. */
+static void write_changes(struct page *page)
+{
+	const struct picture *pic = page->state->shown;
+	char text[CELLS_CHANGE_MAX];
+
+	if (!pic->events.layout_changes_count)
+		return;
+	page_heading(page, "  LAYOUT CHANGES");
+	for (size_t i = 0; i < pic->events.layout_changes_count; i++)
+		page_text(page, 2, cells_layout_change(text, &pic->events.layout_changes[i]));
+}
+
 void screen_dicts_write(struct page *page)
 {
 	const struct picture *pic = page->state->shown;
@@ -42,6 +55,7 @@ void screen_dicts_write(struct page *page)
 		    PICTURE_DICT_LAYOUTS_COUNT);
 	write_table(page, "OWNER", picture_dict_owner_names, pic->dicts_by_owner,
 		    PICTURE_DICT_OWNERS_COUNT);
+	write_changes(page);
 	page->y++;
 	page_text(page, 2,
 		  "Load: slots used of those paid for. Waste: the bytes of the empty ones, in "

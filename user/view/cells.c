@@ -96,3 +96,18 @@ char *cells_storage(char *buf, const struct picture_type *type)
 		 cells_share(share, most, total));
 	return buf;
 }
+
+char *cells_layout_change(char *buf, const struct picture_layout_change *change)
+{
+	char time[32], count[CELLS_MAX];
+	int len = snprintf(buf, CELLS_CHANGE_MAX,
+			   "%.200s stopped sharing its keys before %s: %s instances own theirs",
+			   change->type ? change->type : "?",
+			   format_timestamp(time, change->seen_unix_ns),
+			   cells_count(count, change->objects));
+
+	for (size_t k = 0; k < change->keys_count && len < 400; k++)
+		len += snprintf(buf + len, CELLS_CHANGE_MAX - (size_t)len, "%s%.40s",
+				k ? ", " : "; not shared: ", change->keys[k]);
+	return buf;
+}

@@ -29,3 +29,8 @@ char *cells_duration(char *buf, double ms);
 
 /* Where most instances keep their attributes, and how many of those that keep any: "split 97%". */
 char *cells_storage(char *buf, const struct picture_type *type);
+
+/* "app.Item stopped sharing its keys before 12:00:00: 9 instances own theirs; not shared: a, b",
+ * cut to CELLS_CHANGE_MAX bytes. */
+#define CELLS_CHANGE_MAX 512
+char *cells_layout_change(char *buf, const struct picture_layout_change *change);

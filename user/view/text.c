@@ -118,18 +118,9 @@ static int write_changes(const struct page *page)
 	int r = 0;
 
 	for (size_t i = 0; !r && i < pic->events.layout_changes_count; i++) {
-		const struct picture_layout_change *change = &pic->events.layout_changes[i];
-		char text[512], time[32], count[CELLS_MAX];
-		int len = snprintf(
-			text, sizeof(text),
-			"%.200s stopped sharing its keys before %s: %s instances own theirs",
-			change->type ? change->type : "?",
-			format_timestamp(time, change->seen_unix_ns),
-			cells_count(count, change->objects));
+		char text[CELLS_CHANGE_MAX];
 
-		for (size_t k = 0; k < change->keys_count && len < 400; k++)
-			len += snprintf(text + len, sizeof(text) - (size_t)len, "%s%.40s",
-					k ? ", " : "; not shared: ", change->keys[k]);
+		cells_layout_change(text, &pic->events.layout_changes[i]);
 		r = labelled(page, "Layout", text);
 	}
 	return r;
