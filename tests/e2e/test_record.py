@@ -110,6 +110,42 @@ def test_the_end_of_the_process_ends_a_recording(pymemtop, target, tmp_path, dur
     assert len(lines_of(path)) >= 3
 
 
+EXEC = """
+import os, sys
+class Before:
+    __slots__ = ()
+kept = [Before() for _ in range(1000)]
+print("ready", flush=True)
+sys.stdin.readline()
+os.execv(sys.executable, [sys.executable, "-c", "import sys; print('again', flush=True); sys.stdin.readline()"])
+"""
+
+
+@pytest.mark.parametrize("mode", ["off", "budget", "exact"])
+def test_exec_is_the_end_of_the_program(pymemtop, can_attach, tmp_path, mode, request):
+    if mode != "off":
+        request.getfixturevalue("can_use_bpf")
+    path = tmp_path / "run.ndjson"
+    with Target(sys.executable, EXEC) as target:
+        recording = subprocess.Popen(
+            [pymemtop.path, "record", "--events", mode, "-o", path, "-i", "200ms", "-d", "200s", str(target.pid)],
+            stdin=subprocess.DEVNULL,
+        )
+        try:
+            wait_for_lines(path, 3)
+            assert target.ask("") == "again"
+            assert recording.wait(timeout=60) == PARTIAL
+            assert target.process.poll() is None
+            # It is a process like any other.
+            assert "__main__.Before" not in {t["name"] for t in pymemtop.json("snapshot", target.pid)["types"]}
+        finally:
+            recording.kill()
+            recording.wait(30)
+    lines = lines_of(path)
+    for line in lines:
+        assert line["partial"] or any(t["name"] == "__main__.Before" and t["inuse_objects"] == 1000 for t in line["types"])
+
+
 def test_record_keeps_no_history_in_memory(pymemtop, target, tmp_path):
     path = tmp_path / "run.ndjson"
     recording = start_recording(pymemtop, path, "-i", "100ms", target.pid)

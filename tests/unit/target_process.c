@@ -86,6 +86,48 @@ static void sees_the_end(void **state)
 }
 
 /* -ESRCH with EXIT_NO_PROCESS, and a line that says @why. */
+/* When a byte comes. */
+static pid_t child_that_execs(int go)
+{
+	pid_t child = fork();
+	char byte;
+
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (read(go, &byte, 1) != 1)
+			_exit(1);
+		execl("/bin/sleep", "sleep", "100", NULL);
+		_exit(2);
+	}
+	assert_true(child > 0);
+	return child;
+}
+
+static void sees_an_exec(void **state)
+{
+	_cleanup_process_ struct process *proc = NULL;
+	struct error err = { 0 };
+	int pipes[2], status;
+	pid_t child;
+
+	assert_int_equal(pipe(pipes), 0);
+	child = child_that_execs(pipes[0]);
+	assert_int_equal(process_open(child, &proc, &err), 0);
+	assert_true(process_is_alive(proc));
+	assert_false(process_has_execed(proc));
+	assert_int_equal(write(pipes[1], "x", 1), 1);
+	for (int i = 0; i < 10000 && !process_has_execed(proc); i++)
+		usleep(1000);
+	assert_true(process_has_execed(proc));
+	assert_false(process_is_alive(proc));
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_false(process_has_execed(proc));
+	assert_false(process_is_alive(proc));
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
 static void refused_with(pid_t pid, const char *why, int exit_code)
 {
 	struct process *proc = NULL;
@@ -247,6 +289,7 @@ int main(void)
 		cmocka_unit_test(opens_ourselves),
 		cmocka_unit_test(a_name_may_hold_anything),
 		cmocka_unit_test(sees_the_end),
+		cmocka_unit_test(sees_an_exec),
 		cmocka_unit_test(refuses_zombies),
 		cmocka_unit_test(refuses_what_is_no_process),
 		cmocka_unit_test(refuses_threads_by_name),

@@ -132,6 +132,11 @@ static bool observer_is_ending(const struct observer *obs)
 /* What the failure of a read means, when nobody said it better. */
 static int observer_explain(const struct observer *obs, int r, struct error *err)
 {
+	if (process_has_execed(obs->proc))
+		return error_set(err, ESRCH, EXIT_NO_PROCESS,
+				 "pid %d runs another program now: it called exec; start again to "
+				 "watch that",
+				 obs->proc->pid);
 	if (r == -ESRCH || observer_is_ending(obs))
 		return error_set(err, ESRCH, EXIT_NO_PROCESS,
 				 "pid %d ended before anything was read", obs->proc->pid);
@@ -326,6 +331,8 @@ static int observer_note(struct observer *obs, struct picture *pic, const struct
 
 	/* Gone is gone even when every read went well: the last ones may have been of another
 	 * process. */
+	if (process_has_execed(obs->proc))
+		return picture_add_partial(pic, "the process called exec during the census");
 	if (!process_is_alive(obs->proc))
 		return picture_add_partial(pic, "the process ended during the census");
 	r = observer_note_malloc(obs, pic, heap);
@@ -449,8 +456,10 @@ int observer_take(struct observer *obs, const volatile bool *stop, struct pictur
 	if (!pic)
 		return error_set(err, ENOMEM, EXIT_INTERNAL, "out of memory");
 	pic->taken_at_unix_ns = clock_realtime();
-	r = compose_process(pic, obs->proc, obs->py, observer_allocator_name(obs),
-			    obs->opts.full_cmdline);
+	r = process_has_execed(obs->proc) ? -ESRCH : 0;
+	if (!r)
+		r = compose_process(pic, obs->proc, obs->py, observer_allocator_name(obs),
+				    obs->opts.full_cmdline);
 	if (!r)
 		r = observer_take_heap(obs, pic, stop, &drift);
 	if (!r)

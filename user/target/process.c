@@ -78,6 +78,7 @@ struct stat_line {
 	char state;
 	unsigned int flags;
 	uint64_t start_time_ticks;
+	uint64_t start_stack; /* 0: it has no memory any more, or we may not know */
 };
 
 /* proc_pid_stat(5): the name may hold anything, ')' and spaces too, so count fields behind the last
@@ -85,17 +86,19 @@ struct stat_line {
 static bool parse_stat(const char *text, struct stat_line *stat)
 {
 	const char *open = strchr(text, '('), *close = strrchr(text, ')');
-	unsigned long start;
+	unsigned long start, stack;
 
 	if (!open || !close || close < open)
 		return false;
 	snprintf(stat->comm, sizeof(stat->comm), "%.*s", (int)MIN(close - open - 1, 63l), open + 1);
-	/* Fields 3 (state), 9 (flags) and 22 (starttime). */
+	/* Fields 3 (state), 9 (flags), 22 (starttime) and 28 (startstack). */
 	if (sscanf(close + 1,
-		   " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %lu",
-		   &stat->state, &stat->flags, &start) != 3)
+		   " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %lu"
+		   " %*u %*d %*u %*u %*u %lu",
+		   &stat->state, &stat->flags, &start, &stack) != 4)
 		return false;
 	stat->start_time_ticks = start;
+	stat->start_stack = stack;
 	return true;
 }
 
@@ -276,6 +279,7 @@ static int fill(struct process *proc, struct error *err)
 				 proc->pid, proc->comm);
 	proc->start_time_ticks = stat.start_time_ticks;
 	proc->start_time_unix_ns = start_time_unix(stat.start_time_ticks);
+	proc->start_stack = stat.start_stack;
 
 	r = read_status(proc, &tgid);
 	if (r < 0)
@@ -343,11 +347,25 @@ char process_state(const struct process *proc)
 	return stat.state;
 }
 
+/* execve() gives a process a stack of its own, at a random place. */
+static bool has_other_stack(const struct process *proc, const struct stat_line *stat)
+{
+	return proc->start_stack && stat->start_stack && proc->start_stack != stat->start_stack;
+}
+
+bool process_has_execed(const struct process *proc)
+{
+	struct stat_line stat;
+
+	return !read_stat(proc, &stat) && has_other_stack(proc, &stat);
+}
+
 bool process_is_alive(const struct process *proc)
 {
-	char state = process_state(proc);
+	struct stat_line stat;
 
-	return state && state != 'X' && state != 'Z' && !has_ended(proc);
+	return !read_stat(proc, &stat) && stat.state != 'X' && stat.state != 'Z' &&
+	       !has_other_stack(proc, &stat) && !has_ended(proc);
 }
 
 /* ---- command line ------------------------------------------------------------------------------

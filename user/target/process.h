@@ -19,7 +19,8 @@ struct process {
 	int proc_fd;		   /* /proc/PID directory, O_PATH: stays bound to this process */
 	uint64_t start_time_ticks; /* field 22 of /proc/PID/stat, clock ticks since boot */
 	uint64_t start_time_unix_ns;
-	uid_t uid; /* effective */
+	uint64_t start_stack; /* field 28; 0: not known */
+	uid_t uid;	      /* effective */
 	char comm[32];
 	char *exe; /* link text of /proc/PID/exe, " (deleted)" removed; sanitised; "" when
 		      unreadable */
@@ -38,8 +39,11 @@ void process_free(struct process *proc);
 DEFINE_CLEANUP(struct process, process_free)
 #define _cleanup_process_ cleanup(process_freep)
 
-/* True while this very process runs (not a zombie, not a reused PID). */
+/* True while this very process runs this very program (not a zombie, not a reused PID, no exec). */
 bool process_is_alive(const struct process *proc);
+
+/* It runs another program now, in memory of its own: the one that was opened has ended. */
+bool process_has_execed(const struct process *proc);
 
 /* The state letter of /proc/PID/stat: 'R', 'S', 'T' (stopped) ..., or 0 when it is gone. */
 char process_state(const struct process *proc);
