@@ -4,7 +4,7 @@
 
     tests/soak/run.py [--minutes 2] [--targets 20] [--events budget] build/pymemtop
 
-Where it began: after a warm-up of 200 processes that have been read, when all have gone. Then processes come and go until the time is over, and
+Where it began: after a warm-up of 200 processes that have been read, and of a minute in which as many are open at once as later, when all have gone. Then processes come and go until the time is over, and
 when they have all gone again RSS must be within 5%, with no more descriptors, mappings and threads than before; where it is not, another round must
 be, from there on, or a third. What it takes meanwhile moves
 by some MiB from one second to the next (a census under way, a ring for each process that is traced), so it is shown, for the first and the
@@ -29,6 +29,8 @@ SETTLE_SECONDS = 25
 # By then malloc's caches of each thread are full, which hold on to pages here and there.
 WARM_PROCESSES, WARM_LIVES, WARM_SECONDS_MAX = 200, (1, 6), 300
 LIVES = 2, 30
+# What malloc keeps depends on how much there was at once: 20 that live as long as later ones.
+WARM_CHURN_SECONDS = 60
 # What has grown may be what malloc and the C library keep for more threads at once than there had been: a leak grows
 # in each round.
 ROUNDS = 3
@@ -144,8 +146,9 @@ def run(options, directory):
     begin, cpu = time.monotonic(), cpu_seconds(daemon.pid)
     try:
         warm_up(daemon, crowd, ask)
-        after = settle(daemon, crowd)
         crowd.lives = LIVES
+        churn(daemon, crowd, ask, WARM_CHURN_SECONDS)
+        after = settle(daemon, crowd)
         for _ in range(ROUNDS):
             before = after
             busy = churn(daemon, crowd, ask, total)
