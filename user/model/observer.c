@@ -409,7 +409,7 @@ static int observer_take_heap(struct observer *obs, struct picture *pic, const v
 		heap = kept_put(&obs->kept, &mark, fresh);
 	}
 	/* What takes seconds can take symbols anew the next time: their room is the rows'. */
-	if (heap && heap->types_count > KEPT_TYPES_MAX && !obs->tracer && obs->py->image)
+	if (!r && heap->types_count > KEPT_TYPES_MAX && !obs->tracer && obs->py->image)
 		elf_trim(obs->py->image);
 	if (!r)
 		r = observer_compose(obs, pic, heap);
