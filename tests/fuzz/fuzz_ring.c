@@ -200,6 +200,11 @@ bool session_has_kept(const struct session *session)
 	return false;
 }
 
+bool session_did_keep(const struct session *session)
+{
+	return false;
+}
+
 int session_drop_kept(struct session *session)
 {
 	return 0;

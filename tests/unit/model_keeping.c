@@ -11,7 +11,7 @@ static void open_and_close(struct session *session)
 	session_detach(session);
 }
 
-/* From what is hit while the sites are looked at follows who stays; what drops them is paid for. */
+/* From what is hit in some windows follows who stays; what drops them is paid for. */
 static void what_is_not_hit_stays_and_goes_with_a_fork(void **state)
 {
 	_cleanup_plan_ struct plan *plan = NULL;
@@ -42,8 +42,15 @@ static void what_is_not_hit_stays_and_goes_with_a_fork(void **state)
 	s.budget.config.ran = 1;
 	keeping_init(&k, &s, plan->sites.count);
 	assert_int_equal(session_look(session, 0, plan->sites.count, 10000000, 100), 0);
-	keeping_looked(&k, &s, session, 0, plan->sites.count);
-	open_and_close(session);
+	keeping_looked(&k, session, 0, plan->sites.count);
+	for (int window = 0; window < 4; window++) {
+		assert_false(session_has_kept(session));
+		assert_int_equal(session_attach(session, NULL), 0);
+		assert_true(probe_target_work(&t));
+		keeping_closing(&k, &s, session);
+		session_detach(session);
+		keeping_closed(&k, session);
+	}
 	assert_true(session_has_kept(session));
 	assert_true(session_turns(session).open < all);
 	keeping_step(&k, &s, session);

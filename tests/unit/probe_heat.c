@@ -83,6 +83,16 @@ static void cold_ones_become_hot(void **state)
 	assert_true(heat_choose(&h, 1000));
 	assert_int_equal(cold_ones(&h), SITES - 1);
 	assert_false(h.cold[7]);
+	/* A burst is enough. */
+	assert_false(heat_choose(&h, 1000));
+	rates[9] = 300;
+	pass(rates, 1);
+	heat_burn(&h, &before, &after, 300, 3000);
+	assert_false(heat_choose(&h, 1000));
+	heat_burn(&h, &before, &after, 299, 3000);
+	assert_true(heat_choose(&h, 1000));
+	assert_int_equal(cold_ones(&h), SITES - 2);
+	assert_false(h.cold[9]);
 	/* It is seen no more, and what is not seen is not learnt. */
 	rates[7] = 0;
 	pass(rates, 1);

@@ -3,16 +3,25 @@
 
 #include "base/util.h"
 
+#include <limits.h>
+#include <string.h>
+
 /* Of the limit: what the hits of those that stay may take. */
 #define SHARE_OF_LIMIT 0.1
 /* Of a second's: at which they go at once, before anybody has looked. */
 #define SHARE_AT_ONCE 0.2
+#define PART 0.1 /* of them, at one site, make it a hot one */
+/* A program has phases: what nobody came by in a few milliseconds may be hit all the time later. To
+ * take the probes off then takes some 50 ms, in which they are hit. */
+#define WINDOWS_LEAST 3
+#define SURPRISES_MOST 2
 #define STEP_NS (100 * NSEC_PER_MSEC)
 
 void keeping_init(struct keeping *k, const struct spending *s, size_t sites)
 {
 	heat_init(&k->heat, sites, s->hit_ns);
 	k->has_kept = false;
+	k->windows = k->surprises = 0;
 }
 
 /* A second's hits that @share of the limit pays for. */
@@ -23,33 +32,52 @@ static double hits_for(const struct spending *s, double share)
 	return share * s->budget.config.limit * earned * 1e9 / s->hit_ns;
 }
 
-/* They are gone, whoever took them off: that cost a turn. */
-static void keeping_lost(struct keeping *k, struct spending *s, const struct session *session)
+static void keeping_divide(struct keeping *k, struct spending *s, struct session *session)
 {
+	session_divide(session, k->heat.cold, (uint64_t)hits_for(s, SHARE_AT_ONCE));
+	spending_next(s, session_turns(session));
+}
+
+static void keeping_choose(struct keeping *k, struct spending *s, struct session *session)
+{
+	if (k->windows >= WINDOWS_LEAST && heat_choose(&k->heat, hits_for(s, SHARE_OF_LIMIT)))
+		keeping_divide(k, s, session);
+}
+
+/* All are hot again until more is known. */
+static void keeping_forget(struct keeping *k, struct spending *s, struct session *session)
+{
+	bool is_over = ++k->surprises > SURPRISES_MOST;
+
+	k->windows = is_over ? INT_MIN : 0;
+	memset(k->heat.cold, 0, sizeof(k->heat.cold));
+	keeping_divide(k, s, session);
+}
+
+/* They are gone, whoever took them off: that cost a turn. Those that were hit too often are hot. */
+static void keeping_lost(struct keeping *k, struct spending *s, struct session *session)
+{
+	struct events_moment now;
 	size_t cold = 0;
+	bool burnt;
 
 	if (!k->has_kept || session_has_kept(session))
 		return;
 	for (size_t i = 0; i < k->heat.count; i++)
 		cold += k->heat.cold[i];
-	spending_passed(s, cold, session_turns(session));
 	k->has_kept = false;
+	spending_moment(s, session, &now);
+	heat_learn(&k->heat, &k->last, &now, 0, 0);
+	burnt = heat_burn(&k->heat, &k->last, &now, (uint64_t)(PART * hits_for(s, SHARE_AT_ONCE)),
+			  3 * hits_for(s, SHARE_OF_LIMIT));
+	if (burnt)
+		keeping_forget(k, s, session);
+	spending_passed(s, cold, session_turns(session));
 }
 
-static void keeping_choose(struct keeping *k, struct spending *s, struct session *session)
-{
-	if (!heat_choose(&k->heat, hits_for(s, SHARE_OF_LIMIT)))
-		return;
-	session_divide(session, k->heat.cold, (uint64_t)hits_for(s, SHARE_AT_ONCE));
-	spending_next(s, session_turns(session));
-}
-
-void keeping_looked(struct keeping *k, struct spending *s, struct session *session, size_t first,
-		    size_t count)
+void keeping_looked(struct keeping *k, const struct session *session, size_t first, size_t count)
 {
 	heat_learn(&k->heat, session_begun(session), session_ended(session), first, count);
-	if (first + count == k->heat.count)
-		keeping_choose(k, s, session);
 }
 
 void keeping_closing(struct keeping *k, struct spending *s, struct session *session)
@@ -58,18 +86,20 @@ void keeping_closing(struct keeping *k, struct spending *s, struct session *sess
 
 	spending_moment(s, session, &now);
 	heat_learn(&k->heat, session_begun(session), &now, 0, k->heat.count);
+	k->windows++;
 	keeping_choose(k, s, session);
-	k->has_kept = false; /* what stays now is seen to in the next step */
+}
+
+void keeping_closed(struct keeping *k, const struct session *session)
+{
+	k->has_kept = session_did_keep(session);
+	k->last = *session_ended(session);
 }
 
 void keeping_step(struct keeping *k, struct spending *s, struct session *session)
 {
 	struct events_moment now;
 
-	if (session_has_kept(session) && !k->has_kept) {
-		k->has_kept = true;
-		k->last = *session_ended(session);
-	}
 	keeping_lost(k, s, session);
 	if (!k->has_kept)
 		return;

@@ -7,8 +7,8 @@
 
 #define TICKS_LEAST 50ull /* in a window: else another site will be a better clock */
 #define PART 40ull	  /* of the hits of a window: at least */
-#define TRIES 3
-#define CLOCK_SHARE 0.1 /* of what the limit gives for a second: for one look at the clock */
+#define TRIES 2
+#define CLOCK_SHARE 0.05 /* of what the limit gives for a second: for one look at the clock */
 #define LAST_LEAST_NS 1e6
 #define LAST_MOST_NS 5e6
 #define HIT_LEAST_NS 400 /* a look ends early where hits come faster than that */

@@ -13,7 +13,7 @@
 #define SAMPLE_NS (500 * NSEC_PER_MSEC)
 /* Before the first window: so many sites at a time, for so long or so many hits. */
 #define LOOK_SITES 32
-#define LOOK_LAST_NS (8 * NSEC_PER_MSEC)
+#define LOOK_LAST_NS (20 * NSEC_PER_MSEC)
 #define LOOK_HITS 500
 #define LOOK_AGAIN_NS (10 * NSEC_PER_MSEC)
 /* After so many sites have come; fewer take less. */
@@ -238,6 +238,7 @@ static void tracer_close_window(struct tracer *t)
 	keeping_closing(&t->keeping, &t->spending, t->session);
 	sites = session_turns(t->session).close;
 	end = session_detach(t->session);
+	keeping_closed(&t->keeping, t->session);
 	tracer_note_end(t);
 	tracer_drain(t);
 	tracer_resolve(t, UINT64_MAX);
@@ -337,7 +338,7 @@ static bool tracer_look(struct tracer *t)
 	if (session_look(t->session, t->looked_at, count, LOOK_LAST_NS, LOOK_HITS)) {
 		t->looked_at = all;
 	} else {
-		keeping_looked(&t->keeping, &t->spending, t->session, t->looked_at, count);
+		keeping_looked(&t->keeping, t->session, t->looked_at, count);
 		t->looked_at += count;
 	}
 	session_stats(t->session, &stats);

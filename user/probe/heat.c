@@ -43,6 +43,20 @@ void heat_learn(struct heat *heat, const struct events_moment *begin,
 	}
 }
 
+bool heat_burn(struct heat *heat, const struct events_moment *begin,
+	       const struct events_moment *end, uint64_t most, double rate)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < heat->count; i++) {
+		if (!heat->cold[i] || hits_between(begin, end, i) <= (double)most)
+			continue;
+		heat->rates[i] = MAX(heat->rates[i], rate);
+		any = true;
+	}
+	return any;
+}
+
 struct ranked {
 	double rate;
 	size_t site;

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct heat {
 	size_t count;
@@ -29,6 +30,11 @@ void heat_init(struct heat *heat, size_t count, double price_ns);
  * ones. */
 void heat_learn(struct heat *heat, const struct events_moment *begin,
 		const struct events_moment *end, size_t first, size_t count);
+
+/* Cold sites that were hit more than @most times from @begin to @end are hit @rate times a second
+ * at least, whatever they were hit on average. Were there any? */
+bool heat_burn(struct heat *heat, const struct events_moment *begin,
+	       const struct events_moment *end, uint64_t most, double rate);
 
 /*
  * Chooses anew: cold are as many sites as are hit no more than @allowed times a second together.

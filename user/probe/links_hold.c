@@ -41,7 +41,8 @@ struct hold {
 	int queue_error;
 	bool is_open;
 	uint32_t cores;
-	uint64_t kept_until, kept_hits; /* the lease as last seen, and hits by then */
+	bool is_kept[SITES_MAX];	/* those of WINDOW */
+	uint64_t kept_until, kept_hits; /* the lease as last seen, and their hits by then */
 	uint64_t warm_ns;		/* when breakpoints were last changed in this window */
 	pid_t pid;			/* of whom the last places are */
 	struct links_request request;	/* at hand */
@@ -102,11 +103,23 @@ static void hold_extend(struct hold *h, uint64_t until)
 		store(&h->shared->lease.until_ns, until);
 }
 
+static void hold_note_sites(struct hold *h, const struct links_request *request)
+{
+	memset(h->is_kept, 0, sizeof(h->is_kept));
+	for (size_t i = 0; i < request->count; i++) {
+		union site_word word = { .word = request->words[request->count + i] };
+
+		h->is_kept[word.c.site % SITES_MAX] = true;
+	}
+}
+
 static int hold_attach(struct hold *h, const struct links_request *request)
 {
 	if (request->group >= LINKS_GROUPS || request->program >= LINKS_PROGRAMS)
 		return -EINVAL;
 	h->pid = request->pid;
+	if (request->group == LINKS_WINDOW)
+		hold_note_sites(h, request);
 	if (h->is_trace && (request->group != LINKS_PASSING || request->op == LINKS_OP_SAMPLE))
 		return links_trace_make(&h->trace, &h->groups[request->group], request,
 					h->fds[LINKS_FD_PROGRAMS + request->program]);
@@ -126,6 +139,85 @@ static void hold_drop_queue(struct hold *h, bool with_way)
 	}
 	h->queued = kept;
 	h->queue_error = 0;
+}
+
+/* Between windows. */
+static bool hold_has_kept(const struct hold *h)
+{
+	return !h->is_open && h->groups[LINKS_WINDOW].count;
+}
+
+static void hold_drop_kept(struct hold *h)
+{
+	if (!hold_has_kept(h))
+		return;
+	links_make_undone(&h->groups[LINKS_WINDOW]);
+	store(&h->shared->lease.kept_ended, 1);
+}
+
+static uint64_t hold_kept_hits(const struct hold *h)
+{
+	uint64_t hits = 0;
+
+	for (size_t i = 0; i < SITES_MAX; i++)
+		if (h->is_kept[i])
+			hits += __atomic_load_n(&h->shared->hits[i], __ATOMIC_RELAXED);
+	return hits;
+}
+
+static void hold_look_kept(struct hold *h)
+{
+	if (hold_kept_hits(h) - h->kept_hits > load(&h->shared->lease.kept_most))
+		hold_drop_kept(h);
+}
+
+/* Side by side, as each waits for grace periods when its breakpoints are gone, and the last would
+ * be hit all that time. What is hit most goes first. */
+static void hold_undo_window(struct hold *h, bool with_cold)
+{
+	static const enum links_group order[] = { LINKS_HOT, LINKS_WINDOW, LINKS_WAY };
+	struct links_fds all = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		struct links_fds *group = &h->groups[order[i]];
+
+		if (!group->count || (order[i] == LINKS_WINDOW && !with_cold))
+			continue;
+		if (links_make_grow(&all, group->count)) {
+			links_make_undone(group);
+			continue;
+		}
+		memcpy(all.list + all.count, group->list, group->count * sizeof(*group->list));
+		all.count += group->count;
+		free(group->list);
+		*group = (struct links_fds){ 0 };
+	}
+	links_make_undone(&all);
+}
+
+static void *hold_undo(void *arg)
+{
+	hold_undo_window(arg, false);
+	return NULL;
+}
+
+/* That waits for grace periods, in which what stays may be hit like never before. */
+static void hold_undo_beside(struct hold *h)
+{
+	pthread_t thread;
+	struct timespec until;
+
+	if (pthread_create(&thread, NULL, hold_undo, h)) {
+		hold_undo(h);
+		return;
+	}
+	do {
+		uint64_t end = clock_monotonic() + LOOK_KEPT_NS;
+
+		hold_look_kept(h);
+		until = (struct timespec){ .tv_sec = (time_t)(end / NSEC_PER_SEC),
+					   .tv_nsec = (long)(end % NSEC_PER_SEC) };
+	} while (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == ETIMEDOUT);
 }
 
 static void hold_make_way(struct hold *h)
@@ -164,25 +256,13 @@ static void hold_close_window(struct hold *h)
 	hold_make_way(h);
 	hold_note(h, &s->ended, false);
 	store(&s->lease.ended_ns, s->ended.ns);
-	links_make_undone(&h->groups[LINKS_HOT]);
-	if (!load(&s->lease.keep))
-		links_make_undone(&h->groups[LINKS_WINDOW]);
-	links_make_undone(&h->groups[LINKS_WAY]);
+	if (load(&s->lease.keep)) {
+		h->kept_hits = hold_kept_hits(h);
+		hold_undo_beside(h);
+	} else {
+		hold_undo_window(h, true);
+	}
 	hold_drop_queue(h, true);
-}
-
-/* Between windows. */
-static bool hold_has_kept(const struct hold *h)
-{
-	return !h->is_open && h->groups[LINKS_WINDOW].count;
-}
-
-static void hold_drop_kept(struct hold *h)
-{
-	if (!hold_has_kept(h))
-		return;
-	links_make_undone(&h->groups[LINKS_WINDOW]);
-	store(&h->shared->lease.kept_ended, 1);
 }
 
 static bool hold_is_overdrawn(const struct hold *h)
@@ -361,13 +441,6 @@ static bool hold_receive(struct hold *h)
 	return true;
 }
 
-static uint64_t hold_look_kept(struct hold *h, uint64_t left)
-{
-	if (hold_hits(h) - h->kept_hits > load(&h->shared->lease.kept_most))
-		hold_drop_kept(h);
-	return MIN(left, LOOK_KEPT_NS);
-}
-
 /* Ends what was not extended. Returns when to look again; UINT64_MAX: there is nothing to end. */
 static uint64_t hold_look(struct hold *h)
 {
@@ -378,7 +451,7 @@ static uint64_t hold_look(struct hold *h)
 
 	if (until != h->kept_until) {
 		h->kept_until = until;
-		h->kept_hits = hold_hits(h);
+		h->kept_hits = hold_kept_hits(h);
 	}
 	if (!h->is_open && !has_kept && !h->groups[LINKS_GROWTH].count)
 		return UINT64_MAX;
@@ -390,8 +463,10 @@ static uint64_t hold_look(struct hold *h)
 		links_make_undone(&h->groups[LINKS_GROWTH]);
 		return UINT64_MAX;
 	}
-	if (has_kept)
-		return hold_look_kept(h, until - now);
+	if (has_kept) {
+		hold_look_kept(h);
+		return MIN(until - now, LOOK_KEPT_NS);
+	}
 	if (!h->is_open || most == UINT64_MAX)
 		return until - now;
 	hits = hold_hits(h);

@@ -14,7 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
-#define SIDE_BY_SIDE 8
+#define SIDE_BY_SIDE 16
 #define STACK_BYTES (64 << 10)
 #define UPROBE_MULTI_RETURN 1 /* BPF_F_UPROBE_MULTI_RETURN */
 #define PMU "/sys/bus/event_source/devices/uprobe/"

@@ -80,7 +80,8 @@ uint64_t session_detach(struct session *session);
  */
 int session_divide(struct session *session, const bool *cold, uint64_t most);
 bool session_has_kept(const struct session *session);
-int session_drop_kept(struct session *session); /* now, or when the open window closes */
+bool session_did_keep(const struct session *session); /* when the last window closed */
+int session_drop_kept(struct session *session);	      /* now, or when the open window closes */
 
 /* How many sites come when a window opens next, and go when it, or the open one, closes. */
 struct session_turns {

@@ -19,6 +19,11 @@ bool session_has_kept(const struct session *session)
 	       links_is_alive(session->links);
 }
 
+bool session_did_keep(const struct session *session)
+{
+	return session->has_kept;
+}
+
 bool session_keeps(const struct session *session)
 {
 	return __atomic_load_n(&session_lease(session)->keep, __ATOMIC_SEQ_CST);
