@@ -71,11 +71,11 @@ def test_exact_mode_counts_all_and_drifts_nowhere(churn, pymemtop):
 
 def test_budget_mode_keeps_its_promise(churn, pymemtop):
     # Where the machine stands still at the end of a window, that one costs more: it does not each time.
-    for _ in range(3):
+    for _ in range(5):
         with Pace(churn) as pace:
             snapshot = pymemtop.json("snapshot", churn.pid, "-d", "8s", "--max-overhead", "1%")
         events, node = snapshot["events"], node_of(snapshot)
-        if events["overhead"]["estimated"] <= 0.011 and within(pace.rate, node):
+        if events["overhead"]["estimated"] <= 0.011 and node["rate_error"] and within(pace.rate, node):
             break
     assert events["mode"] == "budget"
     assert events["overhead"]["limit"] == pytest.approx(0.01)

@@ -55,12 +55,34 @@ static void all_are_closed(void **state)
 	}
 }
 
+static void groups_are_closed_together(void **state)
+{
+	struct links_fds groups[3] = { 0 };
+	struct links_fds *list[] = { &groups[0], &groups[1], &groups[2] };
+	int copy[4];
+
+	for (size_t i = 0; i < 4; i++) {
+		struct links_fds *group = &groups[i / 2 * 2]; /* the one between has none */
+
+		assert_int_equal(links_make_grow(group, 1), 0);
+		copy[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		group->list[group->count++] = copy[i];
+	}
+	links_make_undone_together(list, 3);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(fcntl(copy[i], F_GETFD), -1);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(groups[i].count, 0);
+	links_make_undone_together(list, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_places_no_link),
 		cmocka_unit_test(what_fails_is_not_held),
 		cmocka_unit_test(all_are_closed),
+		cmocka_unit_test(groups_are_closed_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,28 +171,13 @@ static void hold_look_kept(struct hold *h)
 		hold_drop_kept(h);
 }
 
-/* Side by side, as each waits for grace periods when its breakpoints are gone, and the last would
- * be hit all that time. What is hit most goes first. */
+/* What is hit most goes first. */
 static void hold_undo_window(struct hold *h, bool with_cold)
 {
-	static const enum links_group order[] = { LINKS_HOT, LINKS_WINDOW, LINKS_WAY };
-	struct links_fds all = { 0 };
+	struct links_fds *groups[] = { &h->groups[LINKS_HOT], &h->groups[LINKS_WAY],
+				       &h->groups[LINKS_WINDOW] };
 
-	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
-		struct links_fds *group = &h->groups[order[i]];
-
-		if (!group->count || (order[i] == LINKS_WINDOW && !with_cold))
-			continue;
-		if (links_make_grow(&all, group->count)) {
-			links_make_undone(group);
-			continue;
-		}
-		memcpy(all.list + all.count, group->list, group->count * sizeof(*group->list));
-		all.count += group->count;
-		free(group->list);
-		*group = (struct links_fds){ 0 };
-	}
-	links_make_undone(&all);
+	links_make_undone_together(groups, with_cold ? 3 : 2);
 }
 
 static void *hold_undo(void *arg)

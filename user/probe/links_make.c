@@ -186,3 +186,24 @@ void links_make_undone(struct links_fds *fds)
 	free(fds->list);
 	*fds = (struct links_fds){ 0 };
 }
+
+void links_make_undone_together(struct links_fds **groups, size_t count)
+{
+	struct links_fds all = { 0 };
+
+	for (size_t i = 0; i < count; i++) {
+		struct links_fds *group = groups[i];
+
+		if (!group->count)
+			continue;
+		if (links_make_grow(&all, group->count)) {
+			links_make_undone(group);
+			continue;
+		}
+		memcpy(all.list + all.count, group->list, group->count * sizeof(*group->list));
+		all.count += group->count;
+		free(group->list);
+		*group = (struct links_fds){ 0 };
+	}
+	links_make_undone(&all);
+}

@@ -30,3 +30,7 @@ int links_make_give(int event, int program, uint64_t cookie, int *ret_link);
 
 /* Detaches all. When this returns no program runs any more. */
 void links_make_undone(struct links_fds *fds);
+
+/* The same of several groups, side by side: each waits for grace periods when its breakpoints are
+ * gone, and those of the last would be hit all that time. */
+void links_make_undone_together(struct links_fds **groups, size_t count);
