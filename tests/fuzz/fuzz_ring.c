@@ -126,6 +126,11 @@ ssize_t session_consume(struct session *session, session_event_fn fn, void *arg,
 			       arg, max);
 }
 
+size_t session_backlog(const struct session *session)
+{
+	return ring_backlog(&session->ring);
+}
+
 bool session_is_attached(const struct session *session)
 {
 	return true;

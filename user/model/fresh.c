@@ -176,8 +176,8 @@ static int fresh_resolve_queue(struct fresh *fresh, struct fresh_queue *queue, u
 	int r = 0;
 
 	for (;;) {
-		const struct fresh_block *block = &queue->blocks[queue->head];
-		bool more = queue->count && block->time_ns <= before_ns;
+		const struct fresh_block *block = queue->count ? &queue->blocks[queue->head] : NULL;
+		bool more = block && block->time_ns <= before_ns;
 
 		if (!r && (count == BATCH || (!more && count))) {
 			r = fresh_resolve_batch(fresh, count, asker, later);
