@@ -126,9 +126,10 @@ ssize_t session_consume(struct session *session, session_event_fn fn, void *arg,
 			       arg, max);
 }
 
+/* Where the tracer waits for all that is there, a torn place would keep it waiting. */
 size_t session_backlog(const struct session *session)
 {
-	return ring_backlog(&session->ring);
+	return session->torn ? 0 : ring_backlog(&session->ring);
 }
 
 bool session_is_attached(const struct session *session)
