@@ -26,8 +26,10 @@
 #define LOOK_UNKNOWN_NS 1000000ull /* until it is said when the window shall end */
 #define WARM_NS 10000000ull
 #define WARM_MOST 7
-#define LOOK_KEPT_NS 5000000ull /* what stays between windows is seldom hit */
-#define THREADS_MOST 64		/* whose waiting is looked at: each is a file to read */
+#define LOOK_KEPT_NS 5000000ull	      /* what stays between windows is seldom hit, */
+#define LOOK_KEPT_MOST_NS 50000000ull /* and the less often looked at the longer it is not */
+#define LITTLE 64
+#define THREADS_MOST 64 /* whose waiting is looked at: each is a file to read */
 
 /* The links of one client, and the thread that has to do with them. */
 struct hold {
@@ -43,6 +45,7 @@ struct hold {
 	uint32_t cores;
 	bool is_kept[SITES_MAX];	/* those of WINDOW */
 	uint64_t kept_until, kept_hits; /* the lease as last seen, and their hits by then */
+	uint64_t kept_seen, kept_nap;	/* hits when last looked at, and how long until the next */
 	uint64_t warm_ns;		/* when breakpoints were last changed in this window */
 	pid_t pid;			/* of whom the last places are */
 	struct links_request request;	/* at hand */
@@ -167,7 +170,12 @@ static uint64_t hold_kept_hits(const struct hold *h)
 
 static void hold_look_kept(struct hold *h)
 {
-	if (hold_kept_hits(h) - h->kept_hits > load(&h->shared->lease.kept_most))
+	uint64_t hits = hold_kept_hits(h), most = load(&h->shared->lease.kept_most);
+
+	h->kept_nap = hits - h->kept_seen > most / LITTLE ? LOOK_KEPT_NS
+							  : MIN(2 * h->kept_nap, LOOK_KEPT_MOST_NS);
+	h->kept_seen = hits;
+	if (hits - h->kept_hits > most)
 		hold_drop_kept(h);
 }
 
@@ -242,7 +250,8 @@ static void hold_close_window(struct hold *h)
 	hold_note(h, &s->ended, false);
 	store(&s->lease.ended_ns, s->ended.ns);
 	if (load(&s->lease.keep)) {
-		h->kept_hits = hold_kept_hits(h);
+		h->kept_hits = h->kept_seen = hold_kept_hits(h);
+		h->kept_nap = LOOK_KEPT_NS;
 		hold_undo_beside(h);
 	} else {
 		hold_undo_window(h, true);
@@ -450,7 +459,7 @@ static uint64_t hold_look(struct hold *h)
 	}
 	if (has_kept) {
 		hold_look_kept(h);
-		return MIN(until - now, LOOK_KEPT_NS);
+		return MIN(until - now, h->kept_nap);
 	}
 	if (!h->is_open || most == UINT64_MAX)
 		return until - now;
