@@ -19,7 +19,7 @@
 /* After so many sites have come; fewer take less. */
 #define SETTLE_NS 5000000.0
 #define SETTLE_SITES 200
-#define SETTLE_LEAST_NS 500000.0
+#define SETTLE_LEAST_NS 2000000.0
 #define LOCK_WAIT_NS (100 * NSEC_PER_MSEC)
 
 static int tracer_load(struct tracer *t, struct error *err)
