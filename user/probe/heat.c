@@ -91,6 +91,5 @@ bool heat_choose(struct heat *heat, double allowed)
 		heat->cold[i] = false;
 	for (size_t i = 0; i < cold; i++)
 		heat->cold[ranked[i].site] = true;
-	heat->has_cold = cold;
 	return true;
 }

@@ -20,7 +20,6 @@ struct heat {
 	double price_ns;	 /* of a hit */
 	double rates[SITES_MAX]; /* hits a second of the target's own time; NAN: never seen */
 	bool cold[SITES_MAX];
-	bool has_cold;
 };
 
 /* All hot, nothing known. */
