@@ -198,17 +198,28 @@ def answer(text):
     os.write(1, text.encode() + b"\n")
 
 
+def tell_kept():
+    if "kept" in sys.argv:
+        sys._debugmallocstats()
+
+
+def rest(line):
+    """Answers and waits. No object of a kept type comes or goes between what is said of them and the wait."""
+    tell_kept()
+    os.write(1, line)
+    os.read(0, 100)
+
+
 def run(function, n):
     keep = [None] * n
     function(min(n, 400), keep)
-    gc.collect()
-    answer("go")
-    os.read(0, 100)
+    tell_kept()
+    gc.collect()  # which gives back all that is kept
+    rest(b"go\n")
     before = sys.getallocatedblocks()
     function(n, keep)
     change = sys.getallocatedblocks() - before
-    answer("stop")
-    os.read(0, 100)
+    rest(b"stop\n")
     answer(str(change))
     return keep
 

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Exact mode by type: what a census finds is what the census before found, and what was allocated and freed since."""
 
+import collections
+import functools
+import operator
 import pathlib
+import re
 import time
 
 import pytest
@@ -13,16 +17,22 @@ COUNT = 4000
 TRIES = 8
 WORKLOADS = (
     "instances slots strings strings_moved bytes_large lists_growing dicts_large sets deques exceptions generators functions "
-    "decoded_json compiled churn"
+    "decoded_json compiled churn ints"
 ).split()
 
 # Types of which the interpreter keeps dead objects and hands them out again without its allocator (Objects/*object.c,
-# Include/internal/pycore_freelist*.h): of them events know the blocks, a census those in use.
-KEPT = {
-    "float", "int", "list", "tuple", "dict", "frame", "method", "builtin_function_or_method", "slice", "Context", "range_iterator",
-    "list_iterator", "tuple_iterator", "async_generator_asend", "_PyAsyncGenWrappedValue", "PyCFunction", "generator",
-    "_contextvars.Context", "types.MethodType", "BaseException", "MemoryError",
+# Include/internal/pycore_freelist*.h): of them events know the blocks, a census those in use. Of the first it says how many.
+KEPT_SAID = {
+    "Float": "float", "List": "list", "Tuple": "tuple", "Dict": "dict", "Method": "method",
+    "CFunction": "builtin_function_or_method",
 }
+KEPT = {
+    *KEPT_SAID.values(), "frame", "slice", "Context", "range_iterator", "list_iterator", "tuple_iterator", "async_generator_asend",
+    "_PyAsyncGenWrappedValue", "_contextvars.Context", "MemoryError",
+}
+FREE = re.compile(r"^ *(\d+) free (?:\d+-sized )?Py(\w+?)(?:Object)?s? \* ", re.M)
+
+KEPT_WORKLOADS = "floats tuples lists dicts methods churn decoded_json exceptions".split()
 
 # Instances whose values (3.11, 3.12) lie where bytes were before: their first words still say so.
 WIDE = """
@@ -66,7 +76,7 @@ def flows(pictures, first, last):
 
 
 def changes(pictures, first, last):
-    """[(type, (objects, bytes) by the censuses, by the events)]: of all types whose dead the interpreter does not keep."""
+    """[(type, (objects, bytes) by the censuses, by the events)]."""
     net, before, after = flows(pictures, first, last), by_address(pictures[first]), by_address(pictures[last])
     none = {"inuse_objects": 0, "bytes": {"object": 0}}
     found = []
@@ -74,8 +84,19 @@ def changes(pictures, first, last):
         old, new = before.get(address, none), after.get(address, none)
         name = (new if "name" in new else old)["name"]
         census = new["inuse_objects"] - old["inuse_objects"], new["bytes"]["object"] - old["bytes"]["object"]
-        if name not in KEPT:
-            found.append((name, census, tuple(round(x) for x in net.get(address, (0, 0)))))
+        found.append((name, census, tuple(round(x) for x in net.get(address, (0, 0)))))
+    return found
+
+
+def kept(path):
+    """{type: dead objects that the interpreter keeps}, each time that it said so (sys._debugmallocstats())."""
+    found = []
+    for said in path.read_text().split("Small block threshold")[1:]:
+        found.append(collections.Counter())
+        for number, name in FREE.findall(said):
+            if name in KEPT_SAID:
+                found[-1][KEPT_SAID[name]] += int(number)
+        assert set(found[-1]) >= {"float", "list", "tuple", "dict"}
     return found
 
 
@@ -110,7 +131,7 @@ def ways_to_differ(recording, act):
     if not was_seen_whole(pictures, first, last):
         return None, set()
     found = changes(pictures, first, last)
-    return [f for f in found if f[1] != f[2]], {name for name, census, _ in found if census[0]}
+    return [f for f in found if f[0] not in KEPT and f[1] != f[2]], {name for name, census, _ in found if census[0]}
 
 
 def exact_recording(pymemtop, tmp_path, target):
@@ -145,6 +166,65 @@ def test_totals_by_type_equal_the_next_census(pymemtop, interpreter, can_use_bpf
     assert {"__main__.Instance", "__main__.Slots", "str", "bytes", "set", "collections.deque", "function", "ValueError"} <= seen
 
 
+def given_back_untyped(interpreter, said):
+    """
+    What the collector gave back of them between the first picture and now without its type: up to 3.13 where its link lies in
+    the word of the type (Objects/floatobject.c), then in that of the count (Include/internal/pycore_freelist.h). Each workload
+    says three things; the first, before the collector is called.
+    """
+    lost = sum(said[3::3], collections.Counter())
+    return lost if interpreter.version_info >= (3, 14) else collections.Counter(float=lost["float"])
+
+
+def owned_dicts(picture):
+    """Dicts that are in the rows of their owners."""
+    return sum(row["count"] for owner, row in picture["dicts"]["by_owner"].items() if owner != "plain")
+
+
+def kept_types_seen(recording, interpreter, target, said):
+    """How far kept types grew in all; None: records were lost. Events are held against what the interpreter says that it keeps."""
+    grown, first = collections.Counter(), None
+    for name in KEPT_WORKLOADS:
+        assert target.ask(f"run {name} {COUNT}") == "go"
+        before = at_rest(recording)
+        first = before if first is None else first
+        assert target.ask("go on") == "stop"
+        last = at_rest(recording)
+        pictures = recording.pictures()[: last + 1]
+        if not was_seen_whole(pictures, first, last):
+            return None
+        now, most = kept(said)[-1], functools.reduce(operator.or_, kept(said))
+        lost = given_back_untyped(interpreter, kept(said))
+        owned = collections.Counter(dict=owned_dicts(pictures[last]) - owned_dicts(pictures[first]))
+        for kind, (census, _), (events, _) in changes(pictures, first, last):
+            if kind in KEPT_SAID.values():
+                census += owned[kind]
+                print(name, kind, census, events, now[kind], most[kind], lost[kind])
+                assert census - most[kind] <= events <= census + now[kind] + lost[kind], (name, kind)
+        grown += collections.Counter({n: c[0] for n, c, _ in changes(pictures, before, last)})
+        target.ask("go on")
+    return grown
+
+
+def test_kept_types_differ_by_what_is_kept(pymemtop, interpreter, can_use_bpf, can_attach, tmp_path):
+    """
+    An object that the interpreter took back from those it keeps was never allocated, and one that it keeps was never freed. So
+    what events count is off the census by no more than were kept at a time: from the first picture to each of the others.
+    """
+    if not interpreter.gil:
+        pytest.skip("no truth: each thread keeps some")
+    said = tmp_path / "said"
+    for _ in range(TRIES):
+        with Target(interpreter, PROGRAM, "kept", stderr=said.open("w")) as target:
+            skip_without_events(pymemtop, target)
+            with exact_recording(pymemtop, tmp_path, target) as recording:
+                grown = kept_types_seen(recording, interpreter, target, said)
+        (tmp_path / "run.ndjson").unlink()
+        if grown is not None:
+            break
+    assert grown and all(grown[name] > COUNT / 2 for name in ("float", "list", "tuple", "dict", "method")), grown
+
+
 @pytest.mark.parametrize("attributes", [18, 26])
 def test_what_a_block_was_before_is_not_what_dies(pymemtop, interpreter, attributes, can_use_bpf, can_attach, tmp_path):
     program = WIDE.format(assignments="\n".join(f"        self.a{i} = None" for i in range(attributes)))
@@ -158,3 +238,92 @@ def test_what_a_block_was_before_is_not_what_dies(pymemtop, interpreter, attribu
             break
     assert differing == []
     assert "__main__.Wide" in changed
+
+
+COLLECTED = """
+import gc, sys
+class Odd: __slots__ = ("other",)
+class Even: __slots__ = ("other", "more")
+def pair():
+    a, b = Odd(), Even()
+    a.other, b.other, b.more = b, a, None
+gc.disable()
+print("ready", flush=True)
+for count in map(int, sys.stdin):
+    for n in range(count):
+        pair()
+    print("made", flush=True)
+    sys.stdin.readline()
+    print(gc.collect(), flush=True)
+"""
+
+
+def test_a_million_in_cycles_are_freed_at_once(pymemtop, interpreter, can_use_bpf, can_attach, tmp_path):
+    for _ in range(TRIES):
+        with Target(interpreter, COLLECTED) as target:
+            skip_without_events(pymemtop, target)
+            with exact_recording(pymemtop, tmp_path, target) as recording:
+                found = {}
+                for what, line, answer in ("made", "500000", "made"), ("freed", "", "1000000"):
+                    first = at_rest(recording)
+                    assert target.ask(line) == answer
+                    last = at_rest(recording)
+                    pictures = recording.pictures()[: last + 1]
+                    if not was_seen_whole(pictures, first, last):
+                        break
+                    found[what] = {name: counts for name, *counts in changes(pictures, first, last)}
+        (tmp_path / "run.ndjson").unlink()
+        if len(found) == 2:
+            break
+    assert len(found) == 2, "records were lost each time"
+    for what, sign in ("made", 1), ("freed", -1):
+        for name in "__main__.Odd", "__main__.Even":
+            census, events = found[what][name]
+            assert census == events and census[0] == sign * 500_000, (what, name)
+        assert not [x for x in found[what].items() if x[0] not in KEPT and x[1][0] != x[1][1]]
+
+
+THREADS = """
+import sys, threading
+class First: __slots__ = ("a",)
+class Second: __slots__ = ("a", "b", "c", "d", "e", "f")
+kept, gate = {First: [], Second: []}, threading.Barrier(3)
+sys.setswitchinterval(1e-4)
+def work(kind, keep):
+    while True:
+        gate.wait()
+        for n in range(60_000):
+            keep.append(kind())
+            if n % 3:
+                keep.pop()
+        gate.wait()
+for kind, keep in kept.items():
+    threading.Thread(target=work, args=(kind, keep), daemon=True).start()
+print("ready", flush=True)
+for line in sys.stdin:
+    gate.wait()
+    gate.wait()
+    print("done", flush=True)
+"""
+
+
+def test_two_threads_of_two_types(pymemtop, interpreter, can_use_bpf, can_attach, tmp_path):
+    for _ in range(TRIES):
+        with Target(interpreter, THREADS) as target:
+            skip_without_events(pymemtop, target)
+            with exact_recording(pymemtop, tmp_path, target) as recording:
+                first = at_rest(recording)
+                assert target.ask("go") == "done"
+                last = at_rest(recording)
+                pictures = recording.pictures()[: last + 1]
+        (tmp_path / "run.ndjson").unlink()
+        if was_seen_whole(pictures, first, last):
+            break
+    found = {name: counts for name, *counts in changes(pictures, first, last)}
+    for name in "__main__.First", "__main__.Second":
+        census, events = found[name]
+        assert census == events and census[0] == 20_000, name
+        rows = [(row, seconds(pictures, i)) for i in range(first + 1, last + 1) for row in pictures[i]["types"] if row["name"] == name]
+        # Those that lived for a moment only are counted too, however they were mixed.
+        assert sum(row["alloc_objects_per_second"] * time for row, time in rows) == pytest.approx(60_000, abs=1)
+        assert sum(row["free_objects_per_second"] * time for row, time in rows) == pytest.approx(40_000, abs=1)
