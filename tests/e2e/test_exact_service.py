@@ -60,6 +60,7 @@ def test_forked_child_is_followed_and_both_balance(pymemtop, interpreter, can_us
                     found = written(terminal, tmp_path)
                     rows = {row["name"]: row for row in found["types"]}
                     both = rows.get("__main__.Both")
+                    assert all(row["address"] is None for row in found["types"]), "each process has its own"
                     # The child is there, traced, and its first picture is not its last.
                     seen = "__main__.Childs" in rows and (rows["__main__.Childs"]["alloc_objects_per_second"] or 0) > 0
                     if not seen or found["partial"] or found["events"]["drift_objects"] is None:

@@ -42,22 +42,6 @@ for line in sys.stdin:
     print((time.process_time() - cpu) / count)
 """
 
-UNSHARE = """
-import sys
-class Item:
-    def __init__(self):
-        self.a = 1
-        self.b = 2
-items = [Item() for _ in range(3000)]
-print("ready")
-for line in sys.stdin:
-    for number, item in enumerate(items[:1000]):
-        for extra in range(40):
-            setattr(item, "extra%d" % ((extra + number) % 60), extra)
-    print("done")
-"""
-
-
 @pytest.fixture(scope="session")
 def python():
     """One interpreter that can be traced is enough: what is tested here does not depend on it."""
@@ -373,18 +357,6 @@ while True:
     seen = [p["events"]["growth_coverage"] for p in pictures[1:]]
     assert sum(seen) / len(seen) < 0.8
     assert any(p["events"]["growth"] for p in pictures)
-
-
-def test_a_class_that_stops_sharing_its_keys_is_told(python, start_target, pymemtop, can_use_bpf, can_attach):
-    target = start_target(python, UNSHARE)
-    with Recording(pymemtop, target.pid, "-i", "1s", "--events", "exact") as recording:
-        assert recording.picture()["events"]["layout_changes"] == []
-        target.ask("")
-        pictures = [recording.picture() for _ in range(3)]
-    change = next(c for c in pictures[-1]["events"]["layout_changes"] if c["type"] == "__main__.Item")
-    assert change["objects"] == 1000
-    assert change["after"] < change["seen"]
-    assert any(key.startswith("extra") for key in change["keys"]), change
 
 
 def place(tools, target, role):

@@ -123,6 +123,7 @@ static void another_order(void **state)
 	struct facts facts = collect(thing(WORLD_OBJECT, table(0, "ab", SPLIT)), &samples);
 
 	assert_true(facts.reordered && facts.same_names);
+	assert_string_equal(facts.misplaced, "b");
 	assert_int_equal(facts.late_count, 0);
 	facts_fini(&facts);
 }

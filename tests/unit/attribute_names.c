@@ -121,6 +121,10 @@ static void what_is_no_str_is_refused(void **state)
 	assert_int_equal(names_read_str(&names, STRS + 1, buf, sizeof(buf)), -EFAULT);
 	assert_int_equal(names_read_str(&names, 0xdead0000, buf, sizeof(buf)), -EFAULT);
 	assert_int_equal(names_read_str(&names, STRS, buf, sizeof(buf)), -EINVAL); /* zeros */
+	world_put_str(&w, STRS, "text");
+	fake_u64(&w.fake, STRS + w.layout->ob_type, WORLD_OBJECT); /* an int, for one */
+	assert_int_equal(names_read_str(&names, STRS, buf, sizeof(buf)), -EINVAL);
+	world_put_str(&w, STRS, "text");
 	put_wide(STRS, 4, "", 0, false);
 	fake_u64(&w.fake, STRS + w.layout->str_length, 3);
 	fake_u64(&w.fake, STRS + w.layout->str_data, 0xdead0000);

@@ -12,6 +12,7 @@
 #define WORLD_TYPE (WORLD_STATIC + 0x1000)   /* PyType_Type */
 #define WORLD_OBJECT (WORLD_STATIC + 0x2000) /* PyBaseObject_Type */
 #define WORLD_DICT (WORLD_STATIC + 0x3000)   /* PyDict_Type */
+#define WORLD_STR (WORLD_STATIC + 0xd000)    /* PyUnicode_Type, as far as a str needs one */
 #define WORLD_TEXTS (WORLD_STATIC + 0xe000)
 
 struct world {
@@ -90,7 +91,9 @@ static inline void world_put_str(struct world *w, uint64_t addr, const char *tex
 	const struct layout *l = w->layout;
 	uint32_t state = (1u << l->str_kind_shift) | l->str_compact_mask | l->str_ascii_mask;
 
+	fake_u64(&w->fake, WORLD_STR + l->tp_flags, TPFLAGS_UNICODE_SUBCLASS | TPFLAGS_READY);
 	fake_u64(&w->fake, addr + l->ob_refcnt, 1);
+	fake_u64(&w->fake, addr + l->ob_type, WORLD_STR);
 	fake_u64(&w->fake, addr + l->str_length, strlen(text));
 	fake_u32(&w->fake, addr + l->str_state, state);
 	fake_text(&w->fake, addr + l->sizeof_ascii, text);

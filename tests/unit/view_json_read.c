@@ -125,6 +125,20 @@ static void older_files_are_read(void **state)
 	assert_true(pic->memory.private_bytes == PICTURE_UNKNOWN);
 }
 
+static void an_address_may_be_none(void **state)
+{
+	_cleanup_free_ char *text = sample_text(), *changed = NULL;
+	_cleanup_picture_ struct picture *pic = NULL;
+	const char *address = "\"0x7f0000001000\"", *at = strstr(text, address);
+	struct error err = { 0 };
+
+	assert_non_null(at);
+	assert_true(asprintf(&changed, "%.*snull%s", (int)(at - text), text, at + strlen(address)) >
+		    0);
+	assert_int_equal(read_text(changed, &pic, &err), 0);
+	assert_true(pic->types[0].address == 0);
+}
+
 static void wrong_members_are_named(void **state)
 {
 	assert_change_refused("\"inuse_objects\":100", "\"inuse_objects\":-1",
@@ -177,6 +191,7 @@ int main(void)
 		cmocka_unit_test(the_line_that_is_wrong_is_named),
 		cmocka_unit_test(what_is_no_snapshot),
 		cmocka_unit_test(older_files_are_read),
+		cmocka_unit_test(an_address_may_be_none),
 		cmocka_unit_test(wrong_members_are_named),
 		cmocka_unit_test(unknown_members_are_passed_over),
 		cmocka_unit_test(cut_off_anywhere),

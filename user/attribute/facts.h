@@ -21,6 +21,7 @@ struct facts {
 	bool cached_late;     /* one of the late names below is a cached_property */
 	bool same_names;      /* all key tables looked at hold the same names, in any order */
 	bool reordered;	      /* the same names stood in another order */
+	char *misplaced;      /* the first name that did; NULL: none, or it could not be read */
 	bool shared_lost;     /* up to 3.10: the class shares no keys any more */
 	size_t names;	      /* different names seen, in shared keys and own ones */
 	size_t sampled;	      /* key tables looked at */

@@ -20,14 +20,18 @@ struct name {
 	uint32_t tables; /* sampled key tables that hold it */
 };
 
+#define NO_NAME NAMES_SEEN_MAX
+
 struct seen {
 	struct name list[NAMES_SEEN_MAX];
 	size_t count;
+	size_t misplaced; /* the first that came before those it should follow; NO_NAME: none */
 };
 
 void facts_fini(struct facts *facts)
 {
 	free(facts->bases);
+	free(facts->misplaced);
 	for (size_t i = 0; i < facts->late_count; i++)
 		free(facts->late[i]);
 	*facts = (struct facts){};
@@ -67,6 +71,16 @@ static void see_shared(struct facts_collect *ctx, const struct type *type, struc
 }
 
 /* Do the entries come in the order in which the names were first seen? */
+static void see_order(struct seen *seen, const struct name *last, const struct name *name,
+		      struct facts *ret)
+{
+	if (!last || name > last)
+		return;
+	ret->reordered = true;
+	if (seen->misplaced == NO_NAME)
+		seen->misplaced = (size_t)(last - seen->list);
+}
+
 static void see_table(struct seen *seen, const struct dict_keys *k, const uint8_t *entries,
 		      struct facts *ret)
 {
@@ -78,7 +92,7 @@ static void see_table(struct seen *seen, const struct dict_keys *k, const uint8_
 
 		if (!name)
 			continue;
-		ret->reordered |= last && name < last;
+		see_order(seen, last, name, ret);
 		name->tables++;
 		last = name;
 	}
@@ -265,7 +279,8 @@ int facts_collect(struct facts_collect *ctx, const struct type *type, const stru
 		  const struct type_samples *samples, struct facts *ret)
 {
 	struct facts facts = { .same_names = true, .shared_lost = !type->cached_keys };
-	struct seen seen = {};
+	struct seen seen = { .misplaced = NO_NAME };
+	char text[4 * NAMES_MAX];
 	int r;
 
 	see_shared(ctx, type, &seen);
@@ -274,6 +289,11 @@ int facts_collect(struct facts_collect *ctx, const struct type *type, const stru
 	r = look_into_bases(ctx, type, &seen, &facts);
 	if (!r)
 		r = find_late(ctx, &seen, &facts);
+	if (!r && seen.misplaced != NO_NAME &&
+	    names_read_str(ctx->names, seen.list[seen.misplaced].key, text, sizeof(text)) >= 0) {
+		facts.misplaced = strdup(text);
+		r = facts.misplaced ? 0 : -ENOMEM;
+	}
 	if (r < 0) {
 		facts_fini(&facts);
 		return r;

@@ -78,6 +78,16 @@ static size_t str_decode(const uint8_t *chars, size_t count, uint32_t kind, char
 	return at;
 }
 
+static bool names_is_str(const struct names *names, const uint8_t *head)
+{
+	const struct layout *l = names->layout;
+	uint64_t type = load_u64(head + l->ob_type), flags;
+
+	return types_may_be_at(type) &&
+	       names_read(names, type + l->tp_flags, &flags, sizeof(flags)) >= 0 &&
+	       (flags & TPFLAGS_UNICODE_SUBCLASS);
+}
+
 ssize_t names_read_str(const struct names *names, uint64_t addr, char *buf, size_t cap)
 {
 	const struct layout *l = names->layout;
@@ -88,6 +98,8 @@ ssize_t names_read_str(const struct names *names, uint64_t addr, char *buf, size
 
 	if (!addr || addr % 8 || names_read(names, addr, head, l->sizeof_ascii) < 0)
 		return -EFAULT;
+	if (!names_is_str(names, head))
+		return -EINVAL;
 	length = load_u64(head + l->str_length);
 	state = load_u32(head + l->str_state);
 	kind = (state >> l->str_kind_shift) & l->str_kind_mask;

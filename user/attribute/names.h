@@ -22,7 +22,7 @@ struct names {
 	struct names_pages *pages; /* borrowed; NULL: each piece is read by itself */
 };
 
-/* Text of the str object at @addr into @buf. Length, or -EINVAL, -EFAULT. */
+/* Text of the str object at @addr into @buf. Length, or -EINVAL where it is none, -EFAULT. */
 ssize_t names_read_str(const struct names *names, uint64_t addr, char *buf, size_t cap);
 
 struct dict_keys;

@@ -30,6 +30,7 @@ int compose_facts(struct picture_type *to, const struct facts *from,
 		.names = (int64_t)from->names,
 		.sampled = (int64_t)from->sampled,
 		.bases = compose_copy(from->bases, &failed),
+		.misplaced = compose_copy(from->misplaced, &failed),
 		.late = calloc(FACTS_LATE_MAX, sizeof(*facts->late)),
 	};
 	for (size_t i = 0; facts->late && i < from->late_count; i++)

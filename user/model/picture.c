@@ -121,6 +121,7 @@ static void free_facts(struct picture_facts *facts)
 	if (!facts)
 		return;
 	free_strings(facts->late, facts->late_count);
+	free(facts->misplaced);
 	free(facts->bases);
 	free(facts);
 }

@@ -86,6 +86,7 @@ struct picture_facts {
 	char *bases;	 /* Python classes that bring the __dict__; NULL: none */
 	char **late;	 /* names that came late, some of them */
 	size_t late_count;
+	char *misplaced; /* the first name that stood in another order; NULL: none is known */
 };
 
 struct picture_type {

@@ -98,7 +98,9 @@ static int sharing_add(struct sharing *sharing, const struct picture *pic,
 	int r = change.type ? 0 : -ENOMEM;
 
 	if (!r && facts)
-		r = copy_keys(&change, facts->late, facts->late_count);
+		r = facts->late_count || !facts->misplaced
+			    ? copy_keys(&change, facts->late, facts->late_count)
+			    : copy_keys(&change, &facts->misplaced, 1);
 	if (r < 0)
 		picture_layout_change_fini(&change);
 	else

@@ -98,10 +98,11 @@ static json_t *encode_string(const struct json_field *field, const void *base)
 
 static json_t *encode_address(const struct json_field *field, const void *base)
 {
+	uint64_t address = *(const uint64_t *)at(base, field->offset);
 	char text[32];
 
-	snprintf(text, sizeof(text), "0x%" PRIx64, *(const uint64_t *)at(base, field->offset));
-	return json_string(text);
+	snprintf(text, sizeof(text), "0x%" PRIx64, address);
+	return address ? json_string(text) : json_null();
 }
 
 static json_t *encode_time(const struct json_field *field, const void *base)

@@ -25,7 +25,7 @@ enum json_kind {
 	JSON_KIND_HEAP,	    /* bool: "heap" or "static" */
 	JSON_KIND_STRING,   /* char *, owned; NULL is null */
 	JSON_KIND_WORD,	    /* const char * out of `words`; NULL is null */
-	JSON_KIND_ADDRESS,  /* uint64_t as "0x..." */
+	JSON_KIND_ADDRESS,  /* uint64_t as "0x..."; 0: null */
 	JSON_KIND_TIME,	    /* uint64_t, nanoseconds since 1970, as UTC text with milliseconds */
 	JSON_KIND_LENGTH,   /* size_t that the list before it has set; must agree with it */
 	JSON_KIND_SOME,	    /* true where the size_t at offset is not 0 */

@@ -195,6 +195,9 @@ static int decode_address(struct reader *rd, const struct json_field *field, jso
 	unsigned long long value;
 	char *end;
 
+	*(uint64_t *)at(base, field->offset) = 0;
+	if (json_is_null(json))
+		return 0;
 	if (!text || strncmp(text, "0x", 2) || !isxdigit((unsigned char)text[2]))
 		return fail(rd, "is not an address");
 	errno = 0;
