@@ -11,6 +11,7 @@ import capability
 import interpreters
 import limits
 import matrix
+import patience
 import pytest
 from matrix import Matrix
 from target import Target
@@ -76,7 +77,7 @@ class Pymemtop:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=patience.seconds(timeout),
             **options,
         )
 

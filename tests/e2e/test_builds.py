@@ -13,6 +13,7 @@ import time
 import books
 import extras
 import interpreters
+import patience
 import pytest
 from target import Target
 
@@ -299,7 +300,7 @@ def test_other_namespaces(pymemtop, namespaces):
             assert events.returncode == 0, events.stderr
         finally:
             process.stdin.close()
-            process.wait(20)
+            process.wait(patience.seconds(20))
             process.stdout.close()
 
 

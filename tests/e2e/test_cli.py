@@ -12,6 +12,7 @@ import subprocess
 import time
 
 import daemons
+import patience
 import pytest
 from target import Target
 
@@ -152,7 +153,7 @@ def test_target_that_ends_during_the_watch(pymemtop, can_attach, tmp_path):
         time.sleep(0.5)
         running.process.kill()
         running.process.wait()
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=patience.seconds(30))
     # Nothing had been read before: there is nothing to write.
     assert process.returncode == NO_PROCESS
     assert out == ""
@@ -172,7 +173,7 @@ def test_target_killed_at_any_moment(pymemtop, can_attach):
             )
             time.sleep(random.uniform(0, 0.15))
             running.process.kill()
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=patience.seconds(30))
         if process.returncode == NO_PROCESS:
             assert (out, err.count("\n")) == ("", 1)
             continue
@@ -324,7 +325,7 @@ def test_closed_pipe_is_quiet(pymemtop, target):
         )
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=patience.seconds(30)) == 0
         process.stderr.close()
 
 
@@ -349,8 +350,8 @@ def interrupt(pymemtop, *arguments, after=1.0, number=signal.SIGINT):
     time.sleep(after)
     begin = time.monotonic()
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
-    assert time.monotonic() - begin < 20
+    out, err = process.communicate(timeout=patience.seconds(60))
+    assert time.monotonic() - begin < patience.seconds(20)
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
@@ -374,7 +375,8 @@ def test_top_prints_a_table_each_interval(pymemtop, target):
     tables = []
     # Fewer only where the machine stood still for intervals, which it does not each time.
     for _ in range(5):
-        done = pymemtop.run("top", "-b", target.pid, "-i", "200ms", "-d", "900ms", "--events", "off")
+        interval, duration = (f"{patience.seconds(usual)}s" for usual in (0.2, 0.9))
+        done = pymemtop.run("top", "-b", target.pid, "-i", interval, "-d", duration, "--events", "off")
         assert (done.returncode, done.stderr) == (0, "")
         tables = re.findall(r"^TYPE .*$", done.stdout, re.M)
         if len(tables) >= 3:
@@ -406,7 +408,7 @@ def test_top_says_when_the_target_ends(pymemtop, can_attach):
             assert first, process.communicate()
         running.process.kill()
         running.process.wait()
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=patience.seconds(30))
         out = first + out
     assert (process.returncode, err) == (0, "")
     assert out.splitlines()[-1].startswith(f"process {running.pid} has ended")

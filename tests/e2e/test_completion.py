@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 
+import patience
 import pytest
 
 
@@ -23,7 +24,7 @@ def complete(request, pymemtop, tmp_path):
 
 
 def run(*command):
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=patience.seconds(60)).stdout
 
 
 def bash(script, line):
@@ -37,7 +38,7 @@ def fish(script, line):
 
 
 def read_until(fd, word, timeout=30):
-    text, end = "", time.monotonic() + timeout
+    text, end = "", time.monotonic() + patience.seconds(timeout)
     while word not in text and time.monotonic() < end:
         if select.select([fd], [], [], 0.5)[0]:
             text += os.read(fd, 65536).decode(errors="replace")

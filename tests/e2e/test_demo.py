@@ -6,6 +6,7 @@ import pathlib
 import re
 import subprocess
 
+import patience
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -20,7 +21,7 @@ def test_demo_shows_the_types(pymemtop, interpreter, can_use_bpf, can_attach):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=patience.seconds(120),
     )
     if done.returncode == 5:
         assert interpreter.version_info[:2] != (3, 11), done.stderr

@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 
+import patience
 import pytest
 from probes import Watch
 from target import Target
@@ -150,7 +151,7 @@ def test_types_of_which_nothing_lives_long_have_their_rates(pymemtop, can_use_bp
         first = json.loads(process.stdout.readline())  # it is attached
         target.send()
         second = json.loads(process.stdout.readline())
-        process.communicate(timeout=60)
+        process.communicate(timeout=patience.seconds(60))
     assert second["events"]["lost"] == 0
     seconds = (second["events"]["duration_ms"] - first["events"]["duration_ms"]) / 1000
     for name, count in ("__main__.Short", 40_000), ("__main__.Brief", 20_000):

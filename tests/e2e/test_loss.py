@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import patience
 import pytest
 from daemons import Daemon, wait_for
 from recording import Recording
@@ -140,7 +141,7 @@ def test_budget_mode_has_no_interval_where_records_were_lost(pymemtop, target, t
     """A quiet target's window stays open: the burst is in it."""
     with Recording(pymemtop, tmp_path / "run.ndjson", target.pid, "-i", "500ms", "--max-overhead", "50%", "--ring", TINY) as rec:
         rec.wait(lambda p: len(p) > 3 and p[-1]["events"]["coverage"] > 0.5, "an open window")
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + patience.seconds(40)
         while not any(p["events"]["lost"] for p in rec.pictures()):
             assert time.monotonic() < deadline, "no burst met a window"
             assert target.ask(str(BURST)) == "done"

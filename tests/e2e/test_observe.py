@@ -12,9 +12,9 @@ import pytest
 from probes import breakpoints
 
 CHURN = pathlib.Path(__file__).with_name("churn.py")
-RATE = 10000
+RATE = 10000 / patience.FACTOR
 # By hand, or in a longer run: PYMEMTOP_TEST_SECONDS=30.
-SECONDS = float(os.environ.get("PYMEMTOP_TEST_SECONDS", "4"))
+SECONDS = float(os.environ.get("PYMEMTOP_TEST_SECONDS", patience.seconds(4)))
 
 
 class Pace:
@@ -62,6 +62,7 @@ def test_exact_mode_counts_all_and_drifts_nowhere(churn, pymemtop):
         assert events["drift_objects"] == 0 and events["drift_bytes"] == 0
         assert node["rate_error"] == 0
         assert node["free_objects_per_second"] == pytest.approx(node["alloc_objects_per_second"], rel=0.002)
+        print(pace.rate, node["alloc_objects_per_second"], events["coverage"])
         same = node["alloc_objects_per_second"] == pytest.approx(pace.rate, rel=0.02)
         if same and events["coverage"] > 0.98:
             break
@@ -73,8 +74,9 @@ def test_budget_mode_keeps_its_promise(churn, pymemtop):
     # Where the machine stands still at the end of a window, that one costs more: it does not each time.
     for _ in range(5):
         with Pace(churn) as pace:
-            snapshot = pymemtop.json("snapshot", churn.pid, "-d", "8s", "--max-overhead", "1%")
+            snapshot = pymemtop.json("snapshot", churn.pid, "-d", f"{patience.seconds(8)}s", "--max-overhead", "1%")
         events, node = snapshot["events"], node_of(snapshot)
+        print(pace.rate, node["alloc_objects_per_second"], node["rate_error"], events["coverage"], events["overhead"])
         if events["overhead"]["estimated"] <= 0.011 and node["rate_error"] and within(pace.rate, node):
             break
     assert events["mode"] == "budget"
@@ -100,13 +102,13 @@ def test_kill_leaves_no_probe_behind(churn, pymemtop):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 20 * patience.FACTOR
+    deadline = time.monotonic() + patience.seconds(20)
     while not breakpoints(churn.pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert breakpoints(churn.pid) > 0, "the probes never came"
     watcher.send_signal(signal.SIGKILL)
     watcher.wait()
-    deadline = time.monotonic() + 10 * patience.FACTOR
+    deadline = time.monotonic() + patience.seconds(10)
     while breakpoints(churn.pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert breakpoints(churn.pid) == 0

@@ -72,7 +72,7 @@ class Recording:
 
 
 def until(condition, what, seconds=60):
-    deadline = time.monotonic() + seconds * patience.FACTOR
+    deadline = time.monotonic() + patience.seconds(seconds)
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)
@@ -200,7 +200,7 @@ def test_killed_links_are_made_anew(python, start_target, pymemtop, can_use_bpf,
         pictures = [recording.picture() for _ in range(8)]
         second = links_of(recording.process)
         recording.process.send_signal(signal.SIGINT)
-        recording.process.wait(20)
+        recording.process.wait(patience.seconds(20))
         is_clean(target, second)
     assert any("taken off" in reason for p in pictures for reason in p["partial_reasons"])
     assert not pictures[-1]["partial"] and pictures[-1]["events"]["drift_objects"] == 0

@@ -14,6 +14,7 @@ import time
 
 import daemons
 import extras
+import patience
 import pytest
 from target import Target
 
@@ -70,7 +71,8 @@ def test_record_writes_a_line_each_interval(pymemtop, target, tmp_path):
     lines = []
     # Fewer only where the machine stood still for an interval, which it does not each time.
     for _ in range(5):
-        done = pymemtop.run("record", "--events", "off", "-i", "200ms", "-d", "1s", "--max-cpu", "100%", "-f", "-o", path,
+        interval, duration = (f"{patience.seconds(usual)}s" for usual in (0.2, 1))
+        done = pymemtop.run("record", "--events", "off", "-i", interval, "-d", duration, "--max-cpu", "100%", "-f", "-o", path,
                              target.pid)
         assert done.returncode == 0, done.stderr
         lines = lines_of(path)
@@ -96,7 +98,7 @@ def test_ctrl_c_ends_a_recording_cleanly(pymemtop, target, tmp_path, number):
     recording = start_recording(pymemtop, path, "-i", "100ms", target.pid)
     wait_for_lines(path, 3)
     recording.send_signal(number)
-    assert recording.wait(timeout=20) == 0, recording.stderr.read()
+    assert recording.wait(timeout=patience.seconds(20)) == 0, recording.stderr.read()
     assert len(lines_of(path)) >= 3
 
 
@@ -106,7 +108,7 @@ def test_the_end_of_the_process_ends_a_recording(pymemtop, target, tmp_path, dur
     recording = start_recording(pymemtop, path, "-i", "100ms", *duration, target.pid)
     wait_for_lines(path, 3)
     target.stop()
-    assert recording.wait(timeout=20) in {status, PARTIAL}, recording.stderr.read()
+    assert recording.wait(timeout=patience.seconds(20)) in {status, PARTIAL}, recording.stderr.read()
     assert len(lines_of(path)) >= 3
 
 
@@ -134,13 +136,13 @@ def test_exec_is_the_end_of_the_program(pymemtop, can_attach, tmp_path, mode, re
         try:
             wait_for_lines(path, 3)
             assert target.ask("") == "again"
-            assert recording.wait(timeout=60) == PARTIAL
+            assert recording.wait(timeout=patience.seconds(60)) == PARTIAL
             assert target.process.poll() is None
             # It is a process like any other.
             assert "__main__.Before" not in {t["name"] for t in pymemtop.json("snapshot", target.pid)["types"]}
         finally:
             recording.kill()
-            recording.wait(30)
+            recording.wait(patience.seconds(30))
     lines = lines_of(path)
     for line in lines:
         assert line["partial"] or any(t["name"] == "__main__.Before" and t["inuse_objects"] == 1000 for t in line["types"])
@@ -158,7 +160,7 @@ def test_record_keeps_no_history_in_memory(pymemtop, target, tmp_path):
     wait_for_lines(path, 160)
     late, written = resident(), path.stat().st_size - size
     recording.send_signal(signal.SIGINT)
-    recording.wait(timeout=20)
+    recording.wait(timeout=patience.seconds(20))
     assert late < early + written // 1024 // 4, (early, late, written)
 
 
@@ -259,7 +261,7 @@ def test_diff_of_one_recording(pymemtop, target, tmp_path):
     target.ask("more")
     wait_for_lines(path, 5)
     recording.send_signal(signal.SIGINT)
-    recording.wait(timeout=20)
+    recording.wait(timeout=patience.seconds(20))
     rows = {row["name"]: row for row in pymemtop.json("diff", "--format", "json", path)["types"]}
     assert rows["__main__.Leak"]["delta_objects"] == 1000
 
@@ -351,7 +353,7 @@ def render(page):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=patience.seconds(120),
     )
     return done.stdout
 
@@ -441,7 +443,7 @@ def test_a_process_that_runs_is_read_again(pymemtop, can_attach, tmp_path):
             leaks = [row["inuse_objects"] for row in last["types"] if row["name"] == "__main__.Leak"]
             assert leaks == [1000 * (step + 1)]
         recording.send_signal(signal.SIGINT)
-        assert recording.wait(timeout=30) == 0
+        assert recording.wait(timeout=patience.seconds(30)) == 0
 
 
 def test_a_dear_census_comes_less_often(pymemtop, can_attach, tmp_path):

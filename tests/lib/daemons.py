@@ -24,7 +24,7 @@ def free_port():
 
 def wait_for(condition, timeout=60, what="it"):
     """The first true value of condition()."""
-    deadline = time.monotonic() + timeout * patience.FACTOR
+    deadline = time.monotonic() + patience.seconds(timeout)
     while True:
         value = condition()
         if value:
@@ -38,7 +38,7 @@ class Connection:
 
     def __init__(self, path, timeout=30):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(timeout * patience.FACTOR)
+        self.socket.settimeout(patience.seconds(timeout))
         self.socket.connect(str(path))
         self.file = self.socket.makefile("rb")
 
@@ -116,7 +116,7 @@ class Daemon:
 
     def get(self, path, timeout=20, **headers):
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
+        with urllib.request.urlopen(request, timeout=patience.seconds(timeout)) as answer:
             return answer.read().decode()
 
     def metrics(self):
@@ -141,7 +141,7 @@ class Daemon:
         if self.process.poll() is None:
             self.process.send_signal(number)
             try:
-                self.process.wait(20)
+                self.process.wait(patience.seconds(20))
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

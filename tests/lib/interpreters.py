@@ -15,6 +15,8 @@ import pathlib
 import re
 import subprocess
 
+import patience
+
 ENTER = pathlib.Path(__file__).with_name("enter-root")
 NAME = re.compile(r"python3(\.\d+)?[td]{0,2}$")
 
@@ -105,7 +107,7 @@ def ask(path, root=""):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=30,
+            timeout=patience.seconds(30),
             env=environment,
         )
         answer = json.loads(done.stdout)

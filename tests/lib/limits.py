@@ -5,10 +5,11 @@ import contextlib
 import os
 import signal
 
+import patience
 import pytest
 
 # Ten times what the longest take on a quiet machine. A test with good reason has a mark: pytest.mark.limit(600).
-SECONDS = float(os.environ.get("PYMEMTOP_TEST_LIMIT", 240))
+SECONDS = float(os.environ.get("PYMEMTOP_TEST_LIMIT", patience.seconds(240)))
 # What cleans up after it may wait for the same thing: it is interrupted too, again and again.
 AGAIN_SECONDS = SECONDS / 12
 

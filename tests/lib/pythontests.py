@@ -12,11 +12,12 @@ import time
 import xml.etree.ElementTree
 
 import bounded
+import patience
 
 # A file's tests have limits of their own (limits.py): this one is for a pytest that hangs itself.
-FILE_SECONDS = 900
+FILE_SECONDS = 900 * patience.FACTOR
 # Of all; what has not begun by then fails.
-TOTAL_SECONDS = 2400
+TOTAL_SECONDS = 2400 * patience.FACTOR
 # What takes long begins first, so that it does not run alone at the end.
 LONG = "test_events", "test_observe", "test_record", "test_builds", "test_leak", "test_census", "test_hostile_ends", "test_age"
 ALONE = "alone"
@@ -81,10 +82,13 @@ def run_file(root, path, alone, directory, environment, seconds):
     return result
 
 
-def jobs_of(root):
-    """([files], [files with tests that want the machine for themselves])."""
+def jobs_of(root, only=()):
+    """([files], [files with tests that want the machine for themselves]). @only: those at or under these paths."""
     together, alone = [], []
-    for path in sorted((root / "tests").glob("*/test_*.py"), key=lambda p: (p.stem not in LONG, str(p))):
+    found = (root / "tests").glob("*/test_*.py")
+    if only:
+        found = [path for path in found if {path, *path.parents} & {root / name for name in only}]
+    for path in sorted(found, key=lambda p: (p.stem not in LONG, str(p))):
         marks = set(re.findall(rf"^(@|pytestmark = .*)pytest\.mark\.{ALONE}\b", path.read_text(), re.M))
         if marks <= {"@"}:
             together.append(path)
@@ -93,7 +97,7 @@ def jobs_of(root):
     return together, alone
 
 
-def run(root, directory, environment, lanes):
+def run(root, directory, environment, lanes, only=()):
     """A Result for each, as they end: first side by side, then those that measure, one by one."""
     for old in directory.glob("*-test_*.*"):
         old.unlink()
@@ -107,7 +111,7 @@ def run(root, directory, environment, lanes):
             return result
         return run_file(root, path, alone, directory, environment, min(left, FILE_SECONDS))
 
-    together, alone = jobs_of(root)
+    together, alone = jobs_of(root, only)
     with concurrent.futures.ThreadPoolExecutor(max_workers=lanes) as pool:
         for done in concurrent.futures.as_completed([pool.submit(one, path, False) for path in together]):
             yield done.result()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+import patience
 from daemons import wait_for
 
 
@@ -47,7 +48,7 @@ class Recording:
     def stop(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-            self.process.wait(30)
+            self.process.wait(patience.seconds(30))
         self.process.stderr.close()
 
     def __enter__(self):

@@ -29,7 +29,7 @@ class Target:
         command = getattr(interpreter, "command", [interpreter])
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PYENV"))}
         environment.update(env or {})
-        self.timeout = timeout * patience.FACTOR
+        self.timeout = patience.seconds(timeout)
         self.buffer = b""
         self.process = subprocess.Popen(
             [*command, "-u", *options, *source, *map(str, arguments)],
@@ -85,7 +85,7 @@ class Target:
         if self.process.poll() is None:
             self.process.kill()
         try:
-            self.process.wait(STOP_SECONDS)
+            self.process.wait(patience.seconds(STOP_SECONDS))
         except subprocess.TimeoutExpired:
             raise TargetError(f"target {self.pid} cannot be ended: it waits in the kernel") from None
         finally:

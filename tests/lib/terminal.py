@@ -39,7 +39,7 @@ class Terminal:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=30,
+            timeout=patience.seconds(30),
             **options,
         )
         if done.returncode:
@@ -49,7 +49,7 @@ class Terminal:
     @property
     def pid(self):
         """Of the program under test."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + patience.seconds(10)
         while time.monotonic() < deadline:
             try:
                 return int(self.pidfile.read_text())
@@ -67,7 +67,7 @@ class Terminal:
     def wait(self, wanted, timeout=30):
         """Until the screen has the text, or until wanted(rows) is true. The rows."""
         found = wanted if callable(wanted) else lambda rows: any(wanted in row for row in rows)
-        deadline = time.monotonic() + timeout * patience.FACTOR
+        deadline = time.monotonic() + patience.seconds(timeout)
         while True:
             rows = self.screen()
             if found(rows):
