@@ -433,7 +433,7 @@ def test_the_heap_of_an_idle_process_is_read_once(pymemtop, can_attach, tmp_path
 def test_a_process_that_runs_is_read_again(pymemtop, can_attach, tmp_path):
     path = tmp_path / "run.ndjson"
     with Target(sys.executable, "ballast = [[n] for n in range(1000000)]\n" + PROGRAM) as target:
-        recording = start_recording(pymemtop, path, "-i", "200ms", "-d", "60s", target.pid)
+        recording = start_recording(pymemtop, path, "-i", "200ms", "--max-cpu", "100%", target.pid)
         for step in range(3):
             wait_for_lines(path, 2 * step + 1)
             target.ask("grow")
