@@ -263,6 +263,13 @@ deb-boot: deb
 	$(Q)$(MAKE) static
 	$(Q)$(PYTHON) tests/kernels/run.py $(STATIC) --package build/deb/pymemtop_*.deb bookworm
 
+# The tests of the whole program under Debian's kernels, in emulated machines: hours.
+.PHONY: kernel-tests
+kernel-tests: deps
+	$(Q)tools/deps deb
+	$(Q)$(MAKE) -j2 all $(TOOLS)
+	$(Q)$(PYTHON) tests/kernels/run.py $O/pymemtop --tests tests/e2e
+
 # The daemon over processes that come and go: `make soak SOAK_MINUTES=30` for longer.
 SOAK_MINUTES ?= 2
 soak: deps
@@ -297,6 +304,7 @@ help:
 	@echo 'fuzz     hostile heaps (clang)         (FUZZ_SECONDS=30)'
 	@echo 'static   build-static/pymemtop         install  honours DESTDIR and PREFIX'
 	@echo 'deb      a Debian package             soak     the daemon for minutes (SOAK_MINUTES=2)'
+	@echo 'kernel-tests  tests under other kernels, emulated (hours)'
 	@echo 'layouts  regenerate layout tables      clean    remove build directories'
 	@echo 'interpreters  later CPythons to test with (15 minutes, 3 GB)'
 	@echo 'Variables: V=1 SAN=1 WERROR=1 VMLINUX=fallback O=dir FOLDERS="base target"'

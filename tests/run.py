@@ -46,7 +46,7 @@ class Count:
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
 
-def run_rules(build):
+def run_rules(options):
     for name, complaints in rules.check(ROOT):
         print(f"  {'FAIL' if complaints else 'ok  '}  {name}")
         for complaint in complaints:
@@ -83,9 +83,9 @@ def run_unit_program(program, seconds=UNIT_SECONDS):
     return count, output
 
 
-def run_unit(build):
+def run_unit(options):
     sources = sorted(ROOT.glob("tests/unit/*.c"))
-    programs = [build / "unit" / source.stem for source in sources]
+    programs = [options.build / "unit" / source.stem for source in sources]
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
         for program, (count, output) in zip(programs, pool.map(run_unit_program, programs)):
             # Counted, then told: who interrupts a run hears of all that has ended.
@@ -106,15 +106,14 @@ def show(result):
     sys.stdout.flush()
 
 
-def run_python(build):
-    directory = build / "tests"
+def run_python(options):
+    directory = options.build / "tests"
     directory.mkdir(parents=True, exist_ok=True)
-    environment = dict(os.environ, PYMEMTOP=str(build / "pymemtop"), PYTHONDONTWRITEBYTECODE="1")
+    environment = dict(os.environ, PYMEMTOP=str(options.build / "pymemtop"), PYTHONDONTWRITEBYTECODE="1")
     slowest, seen = [], matrix.Matrix()
     with tempfile.TemporaryDirectory() as said:
         environment["PYMEMTOP_MATRIX"] = said
-        # Two: most of them wait for something, and a machine that is full makes those fail that look at a clock.
-        for result in pythontests.run(ROOT, directory, environment, min(os.cpu_count() or 1, 2)):
+        for result in pythontests.run(ROOT, directory, environment, options.lanes, options.only):
             yield Count(result.passed, result.failed, result.skipped)
             show(result)
             slowest += [(seconds, f"{result.path.name}: {name}") for seconds, name in result.slowest]
@@ -139,17 +138,21 @@ STAGES = {"rules": run_rules, "unit": run_unit, "python": run_python}
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build", help="build directory")
+    parser.add_argument("--only", action="append", default=[], help="Python tests at or under this path")
+    # Two: most of them wait for something, and a machine that is full makes those fail that look at a clock.
+    parser.add_argument("--lanes", type=int, default=min(os.cpu_count() or 1, 2), help="Python tests side by side")
     parser.add_argument("stages", nargs="+", choices=STAGES)
-    args = parser.parse_args()
+    options = parser.parse_args()
+    options.build = (ROOT / options.build).resolve()
 
     total = Count()
     for number in signal.SIGTERM, signal.SIGINT:
         signal.signal(number, stop)
     try:
-        for name in args.stages:
+        for name in options.stages:
             print(f"{name}:", flush=True)
             stage = Count()
-            for count in STAGES[name]((ROOT / args.build).resolve()):
+            for count in STAGES[name](options):
                 stage += count
                 total += count
             print(f"{name}: {stage}\n", flush=True)

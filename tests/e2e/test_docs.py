@@ -58,6 +58,7 @@ def test_completion_has_every_option(pymemtop, real_options):
     assert set(OPTION.findall(" ".join(re.findall("options='(.*?)'", script)))) == real_options
 
 
+@pytest.mark.alone  # where the tree is a copy (tests/kernels), it is linked anew all the same
 def test_install_honours_destdir_and_prefix(pymemtop, tmp_path):
     # As it was built: by another name everything would be linked anew, under the tests that run beside this one.
     build = os.path.relpath(pathlib.Path(pymemtop.path).parent, ROOT)

@@ -19,7 +19,7 @@ FILE_SECONDS = 900 * patience.FACTOR
 # Of all; what has not begun by then fails.
 TOTAL_SECONDS = 2400 * patience.FACTOR
 # What takes long begins first, so that it does not run alone at the end.
-LONG = "test_events", "test_observe", "test_record", "test_builds", "test_leak", "test_census", "test_hostile_ends", "test_age"
+LONG = "test_events", "test_observe", "test_record", "test_builds", "test_leak", "test_census", "test_hostile_ends", "test_age", "test_probes"
 ALONE = "alone"
 
 # The exit status of a pytest in which no test was chosen.
