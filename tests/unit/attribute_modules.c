@@ -66,20 +66,6 @@ static void decimals_own_their_digits_unless_these_are_inside(void **state)
 	assert_books(104, 0, 1);
 }
 
-static void c_data_owns_what_does_not_fit(void **state)
-{
-	build("_ctypes._CData", 96);
-	put(24, 1);
-	put(40, 16);
-	put(16, block + 80);
-	assert_books(96, 0, 0);
-	put(16, chunk);
-	put(40, 4000);
-	assert_books(96, 4016, 0);
-	put(24, 0); /* another's memory */
-	assert_books(96, 0, 0);
-}
-
 static void streams_own_their_buffers(void **state)
 {
 	build("_io.StringIO", 120);
@@ -149,7 +135,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(decimals_own_their_digits_unless_these_are_inside,
 					  teardown),
-		cmocka_unit_test_teardown(c_data_owns_what_does_not_fit, teardown),
 		cmocka_unit_test_teardown(streams_own_their_buffers, teardown),
 		cmocka_unit_test_teardown(elements_own_attributes_and_children, teardown),
 		cmocka_unit_test_teardown(a_type_of_another_size_is_another, teardown),

@@ -439,25 +439,35 @@ static void visit_code(struct worker *w, struct type *type, const struct object 
 	worker_charge_buffer(w, type, object_word(obj, w->layout->code_extra), 0);
 }
 
-/* A class: its keys, its copies of name and doc (type_new and PyType_FromSpec make them). */
-static void visit_type(struct worker *w, struct type *metatype, const struct object *obj)
+/* type_new and PyType_FromSpec make copies of name and doc. */
+void builtins_charge_class(struct worker *w, struct type *metatype, const struct object *obj,
+			   bool counts_keys)
 {
 	const struct layout *l = w->layout;
 	struct type *type = types_get(w->types, obj->addr);
 
-	if (!type) {
-		book_size(w, metatype, builtins_plain_size(metatype, 0));
+	if (!type)
 		return (void)w->torn++;
-	}
-	book_size(w, metatype,
-		  (int64_t)metatype->pre + ((type->flags & TPFLAGS_HEAPTYPE) ? l->sizeof_heap_type
-									     : l->sizeof_type));
 	if (!(type->flags & TPFLAGS_HEAPTYPE))
 		return;
 	if (type->cached_keys)
-		dicts_charge_shared_keys(w, type, metatype);
+		dicts_charge_shared_keys(w, type, counts_keys ? metatype : NULL);
 	worker_charge_buffer(w, metatype, object_word(obj, l->tp_doc), 0);
 	worker_charge_buffer(w, metatype, object_word(obj, l->ht_tpname), 0);
+}
+
+/* Objects/typeobject.c, type___sizeof___impl. */
+static void visit_type(struct worker *w, struct type *metatype, const struct object *obj)
+{
+	const struct layout *l = w->layout;
+	const struct type *type = types_get(w->types, obj->addr);
+
+	book_size(w, metatype,
+		  !type ? builtins_plain_size(metatype, 0)
+			: (int64_t)metatype->pre + (type->flags & TPFLAGS_HEAPTYPE
+							    ? l->sizeof_heap_type
+							    : l->sizeof_type));
+	builtins_charge_class(w, metatype, obj, true);
 }
 
 #define SIZE(field) offsetof(struct layout, field)

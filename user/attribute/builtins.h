@@ -29,6 +29,12 @@ struct builtin {
 const struct builtin *builtins_find(const struct layout *layout, struct memory *mem,
 				    const struct type *type);
 
+/* What a class keeps besides its object: to its own row its shared keys, to its metatype's the
+ * rest.
+ * @counts_keys: the metatype's __sizeof__ counts the keys. */
+void builtins_charge_class(struct worker *worker, struct type *metatype, const struct object *obj,
+			   bool counts_keys);
+
 static inline bool builtins_looks_inside(const struct builtin *builtin)
 {
 	return builtin->visit;

@@ -448,7 +448,7 @@ void dicts_adopt_values(struct worker *worker, struct type *type, uint64_t value
 	worker_fetch(worker, &f);
 }
 
-/* charge.to: the class; b: its metatype, whose getsizeof includes them (typeobject.c,
+/* charge.to: the class; b: its metatype, if its getsizeof includes them (typeobject.c,
  * type___sizeof___impl). */
 static void dict_run_shared_keys(struct worker *worker, const struct fetch *f, const uint8_t *data)
 {
@@ -459,7 +459,8 @@ static void dict_run_shared_keys(struct worker *worker, const struct fetch *f, c
 		worker->torn++;
 		return;
 	}
-	worker_tally(worker, metatype)->sizeof_bytes += (int64_t)k.bytes;
+	if (metatype)
+		worker_tally(worker, metatype)->sizeof_bytes += (int64_t)k.bytes;
 	/* An instance whose class was assigned has the keys of another class, and may have been met
 	 * first. */
 	if (addrset_add(worker->shared->claimed, f->addr))

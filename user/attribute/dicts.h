@@ -44,5 +44,5 @@ void dicts_adopt_static(struct worker *worker, struct type *metatype, uint64_t d
 void dicts_adopt_values(struct worker *worker, struct type *type, uint64_t values);
 
 /* The keys that all instances of @type share: to its row, once. The getsizeof of its @metatype's
- * objects counts them. */
+ * objects counts them; NULL: it does not. */
 void dicts_charge_shared_keys(struct worker *worker, struct type *type, struct type *metatype);

@@ -6,6 +6,9 @@
  */
 #include "attribute/modules.h"
 
+#include "attribute/ctypes.h"
+#include "attribute/stdlib.h"
+
 /* Offsets are from the end of the object's header. */
 static uint64_t word_behind(const struct worker *w, const struct object *obj, uint32_t offset)
 {
@@ -41,23 +44,6 @@ static void visit_decimal(struct worker *w, struct type *type, const struct obje
 		return (void)w->torn++;
 	book_size(w, type, 8 * alloc);
 	worker_charge_buffer(w, type, word_behind(w, obj, DECIMAL_DATA), 8 * alloc);
-}
-
-/*
- * CDataObject { b_ptr; b_needsfree; b_base; b_size; b_length; b_index; b_objects; b_value }:
- * Modules/_ctypes/ctypes.h. What does not fit into b_value is a block of its own.
- */
-enum { CDATA_PTR = 0, CDATA_NEEDSFREE = 8, CDATA_BYTES = 24, CDATA_VALUE = 64, CDATA_SIZE = 80 };
-
-static void visit_cdata(struct worker *w, struct type *type, const struct object *obj)
-{
-	uint64_t at = word_behind(w, obj, CDATA_PTR),
-		 inside = obj->addr + w->layout->sizeof_object + CDATA_VALUE;
-	bool own = (uint32_t)word_behind(w, obj, CDATA_NEEDSFREE);
-
-	book_size(w, type, (uint64_t)builtins_plain_size(type, builtins_items(w, type, obj)));
-	if (own && at != inside)
-		worker_charge_buffer(w, type, at, word_behind(w, obj, CDATA_BYTES));
 }
 
 /* stringio { Py_UCS4 *buf; pos; string_size; buf_size; ... }: Modules/_io/stringio.c, which has no
@@ -188,7 +174,6 @@ static const struct builtin rows[] = {
 	{ .name = "datetime.date" },
 	{ .name = "datetime.timedelta" },
 	{ .name = "decimal.Decimal", .visit = visit_decimal, OWN(DECIMAL_SIZE) },
-	{ .name = "_ctypes._CData", .visit = visit_cdata, OWN(CDATA_SIZE) },
 	{ .name = "_io.StringIO", .visit = visit_stringio },
 	{ .name = "_io.BufferedReader", .visit = visit_buffered, OWN(BUFFERED_SIZE) },
 	{ .name = "_io.BufferedWriter", .visit = visit_buffered, OWN(BUFFERED_SIZE) },
@@ -216,13 +201,24 @@ static const struct builtin rows[] = {
 	{ .name = "numpy.timedelta64", .more = 8 },
 };
 
+static const struct builtin *find(const struct builtin *list, size_t count,
+				  const struct layout *layout, const char *name,
+				  const struct type *type)
+{
+	for (size_t i = 0; i < count; i++)
+		if (streq(list[i].name, name) &&
+		    (!list[i].own_size ||
+		     type->basicsize == (int64_t)layout->sizeof_object + list[i].own_size))
+			return &list[i];
+	return NULL;
+}
+
 const struct builtin *modules_find(const struct layout *layout, const char *name,
 				   const struct type *type)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (streq(rows[i].name, name) &&
-		    (!rows[i].own_size ||
-		     type->basicsize == (int64_t)layout->sizeof_object + rows[i].own_size))
-			return &rows[i];
-	return NULL;
+	const struct builtin *row = find(rows, ARRAY_SIZE(rows), layout, name, type);
+
+	if (!row)
+		row = find(stdlib_rows, stdlib_rows_count, layout, name, type);
+	return row ? row : find(ctypes_rows, ctypes_rows_count, layout, name, type);
 }

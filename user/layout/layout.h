@@ -174,6 +174,8 @@ struct layout {
 
 	/* numbers and sequences */
 	enum layout_int int_format;
+	bool queue_counts_items;    /* 3.15+: sys.getsizeof of a queue.SimpleQueue includes its
+				       ring */
 	bool int_counts_zero_digit; /* 3.11+: sys.getsizeof(0) includes one digit (longobject.c) */
 	uint32_t int_tag_shift;	    /* INT_TAG: digits = tag >> this */
 	uint32_t int_tag, int_digits, sizeof_int, sizeof_digit, sizeof_float, sizeof_complex;
