@@ -105,20 +105,21 @@ static struct picture *unshared(void)
 static void causes_are_told_apart(void **state)
 {
 	static const char *const words[] = { "z came after __init__", "cached_property stores z",
-					     "different order", "stopped sharing",
-					     "filled or replaced" };
+					     "different order",	      "stopped sharing",
+					     "filled or replaced",    "used as a dict" };
 
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		_cleanup_picture_ struct picture *pic = unshared();
 		struct picture_facts *f = pic->types[0].facts;
 
-		if (i < 2) {
+		if (i < 2 || i == 5) {
 			f->late = calloc(1, sizeof(char *));
 			f->late[0] = strdup("z");
 			f->late_count = 1;
 		}
 		f->cached_late = i == 1;
-		f->reordered = i == 2;
+		f->reordered = i == 2 || i == 5;
+		f->room = i == 1 || i == 5;
 		f->shared_lost = i == 3;
 		assert_int_equal(rules_unshared_keys(pic, &limits), 0);
 		assert_int_equal(pic->advice_count, 1);

@@ -154,6 +154,10 @@ static void describe_cause(const struct picture_type *type, char *buf, size_t ca
 			 "names; set an "
 			 "attribute to None in __init__ and fill it from a property",
 			 names);
+	else if (f->room) /* or names that are set one by one would be shared */
+		snprintf(buf, cap,
+			 "their __dict__ was used as a dict: filled, replaced, or names taken out "
+			 "of it; set attributes one by one, and delete none");
 	else if (f->late_count)
 		snprintf(buf, cap,
 			 "%s came after __init__, or not in all of them; set every attribute in "

@@ -23,6 +23,7 @@ struct facts {
 	bool reordered;	      /* the same names stood in another order */
 	char *misplaced;      /* the first name that did; NULL: none, or it could not be read */
 	bool shared_lost;     /* up to 3.10: the class shares no keys any more */
+	bool room;	      /* the shared keys would take a name that is set on an instance */
 	size_t names;	      /* different names seen, in shared keys and own ones */
 	size_t sampled;	      /* key tables looked at */
 	char *bases; /* Python classes below it that bring the __dict__, "a.B, a.C"; NULL: none */

@@ -54,13 +54,25 @@ static uint64_t entry_key(const struct dict_keys *k, const uint8_t *entries, int
 	return load_u64(entries + (uint64_t)i * k->entry_size + k->entry_key);
 }
 
-static void see_shared(struct facts_collect *ctx, const struct type *type, struct seen *seen)
+/*
+ * Names set on instances one by one go into the shared keys while these have room; up to 3.10
+ * always, or the class shares none any more (Objects/dictobject.c, insert_into_dictkeys; up to 3.10
+ * _PyObjectDict_SetItem).
+ */
+static bool has_room(const struct layout *l, const struct dict_keys *k)
+{
+	return l->instance == LAYOUT_INSTANCE_DICT || k->usable > 0;
+}
+
+static void see_shared(struct facts_collect *ctx, const struct type *type, struct seen *seen,
+		       struct facts *ret)
 {
 	_cleanup_free_ uint8_t *entries = NULL;
 	struct dict_keys k;
 
 	if (!type->cached_keys || names_read_keys(ctx->names, type->cached_keys, &k, &entries) < 0)
 		return;
+	ret->room = has_room(ctx->whatif->layout, &k);
 	for (int64_t i = 0; i < MIN(k.nentries, (int64_t)NAMES_SEEN_MAX); i++) {
 		uint64_t key = entry_key(&k, entries, i);
 		struct name *name = key ? seen_name(seen, key) : NULL;
@@ -275,6 +287,18 @@ static int find_late(struct facts_collect *ctx, const struct seen *seen, struct 
 	return 0;
 }
 
+/* `self.__dict__ = ...` in a method puts that name into the shared keys (3.14+,
+ * __static_attributes__), and no instance ever has it. */
+static size_t names_without_use(struct facts_collect *ctx, const struct seen *seen)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < seen->count; i++)
+		count += seen->list[i].shared && !seen->list[i].tables &&
+			 is_named(ctx->names, seen->list[i].key, "__dict__");
+	return count;
+}
+
 int facts_collect(struct facts_collect *ctx, const struct type *type, const struct tally *tally,
 		  const struct type_samples *samples, struct facts *ret)
 {
@@ -283,7 +307,7 @@ int facts_collect(struct facts_collect *ctx, const struct type *type, const stru
 	char text[4 * NAMES_MAX];
 	int r;
 
-	see_shared(ctx, type, &seen);
+	see_shared(ctx, type, &seen, &facts);
 	see_samples(ctx, samples, &seen, &facts);
 	look_into_class(ctx, type, true, &seen, &facts);
 	r = look_into_bases(ctx, type, &seen, &facts);
@@ -298,13 +322,13 @@ int facts_collect(struct facts_collect *ctx, const struct type *type, const stru
 		facts_fini(&facts);
 		return r;
 	}
-	facts.names = seen.count;
+	facts.names = seen.count - names_without_use(ctx, &seen);
 	facts.dict_on_demand = type->dict_at == TYPE_DICT_MANAGED;
 	if (bases_allow_slots(ctx, type) && !is_enum(ctx, type))
 		facts.slots_bytes =
 			whatif_slots(ctx->whatif, type, (uint64_t)tally->facts.attributes_max);
 	facts.shared_bytes = whatif_shared(ctx->whatif, type,
-					   MAX(seen.count, (size_t)tally->facts.attributes_max));
+					   MAX(facts.names, (size_t)tally->facts.attributes_max));
 	*ret = facts;
 	return 0;
 }

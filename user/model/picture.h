@@ -81,6 +81,7 @@ struct picture_facts {
 	bool cached_late;    /* a cached_property is among the late names */
 	bool same_names;     /* all own key tables that were looked at hold the same names */
 	bool reordered, shared_lost;
+	bool room;	 /* in the shared keys */
 	int64_t names;	 /* different ones seen */
 	int64_t sampled; /* key tables looked at */
 	char *bases;	 /* Python classes that bring the __dict__; NULL: none */
