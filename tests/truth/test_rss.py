@@ -95,6 +95,26 @@ def status(pid, key):
         return int(re.search(rf"^{key}:\s+(\d+) kB", file.read(), re.M)[1]) * 1024
 
 
+def rollup(pid):
+    """{what: bytes} of /proc/PID/smaps_rollup: counted page by page, where VmRSS may lag behind by what each CPU has not added yet."""
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        return {key: int(kib) * 1024 for key, kib in re.findall(r"^(\w+): +(\d+) kB", file.read(), re.M)}
+
+
+def test_rss_is_that_of_smaps_rollup(pymemtop, interpreter, can_attach):
+    with Target(interpreter, "kept = [str(n) for n in range(100_000)]\nprint('ready', flush=True)\ninput()\n") as target:
+        pymemtop.json("snapshot", target.pid, status=(0, 6 * interpreter.musl))
+        before = rollup(target.pid)
+        memory = pymemtop.json("snapshot", target.pid, status=(0, 6 * interpreter.musl))["memory"]
+        after = rollup(target.pid)
+    assert before["Rss"] <= memory["rss_bytes"] <= after["Rss"]
+    assert after["Rss"] - before["Rss"] <= MIB
+    # Who else maps the same files may come and go meanwhile.
+    private = [r["Private_Clean"] + r["Private_Dirty"] for r in (before, after)]
+    assert min(private) - MIB <= memory["private_bytes"] <= max(private) + MIB
+    assert memory["swap_bytes"] == after["Swap"]
+
+
 def look(pymemtop, pid):
     """The memory section, of which all parts add up to what the kernel says, and little is left over."""
     memory = pymemtop.json("snapshot", pid)["memory"]
