@@ -334,3 +334,33 @@ def test_two_threads_of_two_types(pymemtop, interpreter, can_use_bpf, can_attach
         # Those that lived for a moment only are counted too, however they were mixed.
         assert sum(row["alloc_objects_per_second"] * time for row, time in rows) == pytest.approx(60_000, abs=1)
         assert sum(row["free_objects_per_second"] * time for row, time in rows) == pytest.approx(40_000, abs=1)
+
+
+MAPPED = """
+import sys
+kept = [0] * 9000
+print("ready", flush=True)
+for line in sys.stdin:
+    for n in range(len(kept) // 5):
+        kept.append(None)
+    text = "x" * len(kept) * 20
+    print("grown", flush=True)
+"""
+
+
+def test_blocks_with_a_mapping_of_their_own_are_no_drift(pymemtop, interpreter, can_use_bpf, can_attach, tmp_path):
+    """malloc maps the large ones one by one, realloc moves them with mremap; what their size says differs by version of glibc."""
+    for _ in range(TRIES):
+        with Target(interpreter, MAPPED, env={"MALLOC_MMAP_THRESHOLD_": "65536"}) as target:
+            skip_without_events(pymemtop, target)
+            with exact_recording(pymemtop, tmp_path, target) as recording:
+                first = at_rest(recording)
+                for _ in range(6):
+                    assert target.ask("grow") == "grown"
+                    last = at_rest(recording)
+                pictures = recording.pictures()[: last + 1]
+        (tmp_path / "run.ndjson").unlink()
+        if was_seen_whole(pictures, first, last):
+            break
+    size = {p["taken_at"]: [row["bytes"]["buffer"] for row in p["types"] if row["name"] == "list"][0] for p in pictures}
+    assert size[pictures[last]["taken_at"]] - size[pictures[first]["taken_at"]] > 100_000

@@ -283,22 +283,24 @@ static int walk_window(struct walk *w, uint64_t *at, size_t want)
 	return end;
 }
 
+/* The chunk has the size that its own word says: from 2.43 on that is less than what is mapped. */
 static int walk_mmapped(const struct glibc_region *region, struct walk *w)
 {
-	struct glibc_chunk chunk = {
-		.addr = region->start + CHUNK_HEADER,
-		.size = region->end - region->start,
-	};
-	ssize_t n = memory_read_some(w->mem, chunk.addr, w->buf, GLIBC_PEEK);
+	uint64_t mapped = region->end - region->start;
+	struct glibc_chunk chunk = { .addr = region->start + CHUNK_HEADER };
+	ssize_t n = memory_read_some(w->mem, region->start, w->buf, CHUNK_HEADER + GLIBC_PEEK);
 
 	if (n == -ESRCH || n == -EPERM)
 		return (int)n;
-	if (n < 64)
+	if (n < CHUNK_HEADER + 64)
 		return 0; /* unmapped since */
-	chunk.data = w->buf;
-	chunk.data_len = (uint32_t)n;
-	w->stats->heap_bytes += chunk.size;
-	w->stats->inuse_bytes += chunk.size;
+	chunk.size = load_u64(w->buf + 8) & ~(uint64_t)CHUNK_FLAGS;
+	if (chunk.size > mapped || mapped - chunk.size > CHUNK_HEADER)
+		chunk.size = mapped; /* another since */
+	chunk.data = w->buf + CHUNK_HEADER;
+	chunk.data_len = (uint32_t)n - CHUNK_HEADER;
+	w->stats->heap_bytes += mapped;
+	w->stats->inuse_bytes += mapped;
 	w->stats->chunks++;
 	w->chunk(w->ctx, &chunk);
 	return 0;
