@@ -13,6 +13,8 @@ from probes import breakpoints
 
 CHURN = pathlib.Path(__file__).with_name("churn.py")
 RATE = 10000 / patience.FACTOR
+# Of a machine that is slower: hits and windows cost so much more, the promise is the same.
+LIMIT = 0.01 * patience.FACTOR
 # By hand, or in a longer run: PYMEMTOP_TEST_SECONDS=30.
 SECONDS = float(os.environ.get("PYMEMTOP_TEST_SECONDS", patience.seconds(4)))
 
@@ -74,15 +76,15 @@ def test_budget_mode_keeps_its_promise(churn, pymemtop):
     # Where the machine stands still at the end of a window, that one costs more: it does not each time.
     for _ in range(5):
         with Pace(churn) as pace:
-            snapshot = pymemtop.json("snapshot", churn.pid, "-d", f"{patience.seconds(8)}s", "--max-overhead", "1%")
+            snapshot = pymemtop.json("snapshot", churn.pid, "-d", f"{patience.seconds(8)}s", "--max-overhead", f"{100 * LIMIT:g}%")
         events, node = snapshot["events"], node_of(snapshot)
         print(pace.rate, node["alloc_objects_per_second"], node["rate_error"], events["coverage"], events["overhead"])
-        if events["overhead"]["estimated"] <= 0.011 and node["rate_error"] and within(pace.rate, node):
+        if events["overhead"]["estimated"] <= 1.1 * LIMIT and node["rate_error"] and within(pace.rate, node):
             break
     assert events["mode"] == "budget"
-    assert events["overhead"]["limit"] == pytest.approx(0.01)
+    assert events["overhead"]["limit"] == pytest.approx(LIMIT)
     # A budget is kept over any 10 s; what one window's end may overdraw is less than a tenth of it.
-    assert 0 < events["overhead"]["estimated"] <= 0.011
+    assert 0 < events["overhead"]["estimated"] <= 1.1 * LIMIT
     assert 0 < events["coverage"] < 1
     assert events["drift_objects"] is None
     assert node["rate_error"] > 0

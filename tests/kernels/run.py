@@ -34,7 +34,7 @@ ulimit -l unlimited  # before 5.11 programs count
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 cd /root/tree || exit 1
 uname -r
-export HOME=/root LANG=C.UTF-8 PYMEMTOP_REQUIRE_BPF=1 PYMEMTOP_TEST_PATIENCE={patience} PYMEMTOP_TEST_COUNT=2000 PYMEMTOP_TEST_KILLS=3 PYMEMTOP_TEST_CYCLES=20
+export HOME=/root LANG=C.UTF-8 PYMEMTOP_REQUIRE_BPF=1 PYMEMTOP_TEST_PATIENCE={patience} PYMEMTOP_TEST_COUNT=2000 PYMEMTOP_TEST_SECONDS=60 PYMEMTOP_TEST_KILLS=3 PYMEMTOP_TEST_CYCLES=20
 exec python3 tests/run.py {only} python
 """
 UNIT = """[Unit]
