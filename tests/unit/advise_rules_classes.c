@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "advise/rules.h"
+#include "base/util.h"
 #include "sample_class.h"
 
 static const struct rules_limits limits = { .type_bytes = 1 << 20, .saves_bytes = 1 << 20 };
