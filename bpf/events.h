@@ -159,7 +159,7 @@ struct events_lease {
 };
 
 /* A window's beginning or end, as pymemtop-links sees it. @waited_ns: of all threads of the target,
- * for a CPU; UINT64_MAX: not known; @slices: how often they got one. @is_running: of a sample,
+ * for a CPU; UINT64_MAX: not known; @slices: how often they got one. @is_running:
  * something was hit right there. */
 struct events_moment {
 	__u64 ns, cpu_ns, waited_ns, slices, is_running;

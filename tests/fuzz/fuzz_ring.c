@@ -196,6 +196,11 @@ int session_sample(struct session *session, size_t index, uint64_t last_ns, uint
 	abort();
 }
 
+bool session_is_hit(const struct session *session)
+{
+	return false;
+}
+
 int session_divide(struct session *session, const bool *cold, uint64_t most)
 {
 	return 0;

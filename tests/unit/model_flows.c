@@ -242,30 +242,54 @@ static void a_slowed_target_is_counted_as_if_unwatched(void **state)
 
 	assert_int_equal(flows_new(&flows), 0);
 	for (int pass = 0; pass < 2; pass++) {
-		/* An operation: 400 ns of its own, four hits at 800. Alone, the clock: one of them.
-		 */
+		/* An operation: 800 ns of its own, four hits at 800, and 200 for the first of them.
+		 * Alone, the clock: one of them. */
 		for (int i = 0; i < 20; i++) {
-			struct progress_span span = { 3.6e-3, 3.6e-3, 0, 3.2e-3, 1000, 1000 };
+			struct progress_span span = { 4.2e-3, 4.2e-3, 0, 3.2e-3, 1000, 1000, true };
+			struct progress_span clock = { 1.8e-3, 1.8e-3, 0, 0.8e-3, 1000, 0, true };
 
 			all.wall = all.cpu = all.wall + 0.1;
 			add(flows, 1000, 16);
 			flows_cut(flows, &span, &all, false);
+			if (pass)
+				flows_clock(flows, &clock);
 		}
 		/* Without a clock nobody knows. */
 		assert_int_equal(flows_rates(flows, TYPE, 0.01, &rates), pass);
-		for (int i = 0; i < 8; i++) {
-			struct progress_span span = { 1.2e-3, 1.2e-3, 0, 0.8e-3, 1000, 0 };
-
-			flows_clock(flows, &span);
-		}
 	}
-	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 2500000, 2500000 * 0.15);
+	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 1250000, 1250000 * 0.15);
 	assert_true(rates.error > 0 && rates.error < 0.5);
 	flows_clock_restart(flows);
 	add(flows, 1000, 16);
-	flows_cut(flows, &(struct progress_span){ 3.6e-3, 3.6e-3, 0, 3.2e-3, 1000, 1000 }, &all,
-		  false);
+	flows_cut(flows, &(struct progress_span){ 4.2e-3, 4.2e-3, 0, 3.2e-3, 1000, 1000, true },
+		  &all, false);
 	assert_false(flows_rates(flows, TYPE, 0.01, &rates));
+}
+
+/* What the end of a window cut off is of the time in which probes slow the target. */
+static double error_with(double missed)
+{
+	struct progress_span window = { 10e-3, 10e-3, 0, 5e-3, 0, 1000, true }, all = { 0 };
+	cleanup(flows_freep) struct flows *flows = NULL;
+	struct flows_rates rates;
+
+	assert_int_equal(flows_new(&flows), 0);
+	for (int i = 0; i < 40; i++) {
+		all.wall = all.cpu = all.wall + 0.1;
+		add(flows, 1000, 16);
+		flows_missed(flows, missed);
+		flows_cut(flows, &window, &all, false);
+	}
+	assert_true(flows_rates(flows, TYPE, 0.1, &rates));
+	return rates.error;
+}
+
+static void what_was_missed_is_slowed_too(void **state)
+{
+	double whole = error_with(0), cut = error_with(1e-3); /* a tenth of it */
+
+	assert_true(cut > whole + 0.05);
+	assert_true(cut < whole + 0.15);
 }
 
 int main(void)
@@ -281,6 +305,7 @@ int main(void)
 		cmocka_unit_test(lost_records_leave_no_interval),
 		cmocka_unit_test(old_samples_and_restarts_are_forgotten),
 		cmocka_unit_test(a_slowed_target_is_counted_as_if_unwatched),
+		cmocka_unit_test(what_was_missed_is_slowed_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

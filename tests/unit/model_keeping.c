@@ -40,7 +40,8 @@ static void what_is_not_hit_stays_and_goes_with_a_fork(void **state)
 	all = session_turns(session).open;
 	assert_int_equal(spending_limit(&s, 0.02, all, &stats), 0);
 	s.budget.config.ran = 1;
-	keeping_init(&k, &s, plan->sites.count);
+	keeping_init(&k, &s, plan->sites.count, true);
+	assert_true(s.budget.hurry);
 	assert_int_equal(session_look(session, 0, plan->sites.count, 10000000, 100), 0);
 	keeping_looked(&k, session, 0, plan->sites.count);
 	for (int window = 0; window < 4; window++) {
@@ -51,6 +52,7 @@ static void what_is_not_hit_stays_and_goes_with_a_fork(void **state)
 		session_detach(session);
 		keeping_closed(&k, session);
 	}
+	assert_false(s.budget.hurry);
 	assert_true(session_has_kept(session));
 	assert_true(session_turns(session).open < all);
 	keeping_step(&k, &s, session);

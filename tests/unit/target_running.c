@@ -31,14 +31,26 @@ static void waiting_for_a_cpu_is_known(void **state)
 		assert_true(waited < 1ull << 60 && slices > 0);
 }
 
+static void who_runs_has_a_cpu(void **state)
+{
+	cpu_set_t cpus;
+
+	assert_int_equal(running_cpus(getpid(), 8, &cpus), 0);
+	assert_true(CPU_COUNT(&cpus) >= 1); /* we are running */
+	assert_int_equal(running_cpus(getpid(), 0, &cpus), 0);
+	assert_int_equal(CPU_COUNT(&cpus), 0);
+}
+
 static void who_is_gone_has_none(void **state)
 {
 	pid_t pid = fork();
+	cpu_set_t cpus;
 
 	if (pid == 0)
 		_exit(0);
 	waitpid(pid, NULL, 0);
 	assert_int_equal(running_cpu(pid), 0);
+	assert_int_equal(running_cpus(pid, 8, &cpus), -ESRCH);
 }
 
 /* A child that does what a byte says, and answers when it is done. */
@@ -163,6 +175,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(waiting_for_a_cpu_is_known),
 		cmocka_unit_test(our_own_cpu_time_grows),
+		cmocka_unit_test(who_runs_has_a_cpu),
 		cmocka_unit_test(who_is_gone_has_none),
 		cmocka_unit_test(who_sleeps_stays_the_same),
 		cmocka_unit_test(whoever_runs_changes),

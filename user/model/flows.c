@@ -31,15 +31,13 @@ struct flows {
 	struct flows_row *rows;
 	uint64_t number; /* of the sample at hand; the first kept is `first` */
 	uint64_t first;
-	struct progress_span spans[FLOWS_SAMPLES];
+	struct progress_span spans[FLOWS_SAMPLES], clocks[FLOWS_SAMPLES];
 	struct progress_span all[FLOWS_SAMPLES + 1]; /* readings when each of them ended, and when
 							the one before the oldest did */
 	bool lost[FLOWS_SAMPLES], settled[FLOWS_SAMPLES];
 	double missed[FLOWS_SAMPLES];
 	uint64_t mark;
 	double idle;
-	struct progress_span clocks[FLOWS_CLOCKS];
-	size_t clocks_count;	  /* ever: the newest are kept */
 	struct progress progress; /* of the samples kept, the oldest first */
 	bool is_known;
 	double all_seconds; /* since the restart */
@@ -122,17 +120,18 @@ static double flows_wall(const struct flows *flows, uint64_t number)
 
 static void flows_look(struct flows *flows)
 {
-	struct progress_span spans[FLOWS_SAMPLES];
+	struct progress_span spans[FLOWS_SAMPLES], clocks[FLOWS_SAMPLES];
 	struct progress_view view = {
 		.windows = spans,
-		.clocks = flows->clocks,
-		.clocks_count = MIN(flows->clocks_count, (size_t)FLOWS_CLOCKS),
+		.clocks = clocks,
 		.all = progress_minus(flows_all(flows, flows->number - 1),
 				      flows_all(flows, flows->first - 1)),
 	};
 
-	for (uint64_t n = flows->first; n < flows->number; n++)
-		spans[view.windows_count++] = flows->spans[n % FLOWS_SAMPLES];
+	for (uint64_t n = flows->first; n < flows->number; n++) {
+		spans[view.count] = flows->spans[n % FLOWS_SAMPLES];
+		clocks[view.count++] = flows->clocks[n % FLOWS_SAMPLES];
+	}
 	flows->is_known = progress_tell(&view, &flows->progress);
 }
 
@@ -145,6 +144,7 @@ void flows_cut(struct flows *flows, const struct progress_span *span,
 	       const struct progress_span *all, bool lost)
 {
 	flows->spans[flows->number % FLOWS_SAMPLES] = *span;
+	flows->clocks[flows->number % FLOWS_SAMPLES] = (struct progress_span){ 0 };
 	*flows_all(flows, flows->number) = *all;
 	flows->lost[flows->number % FLOWS_SAMPLES] = lost;
 	flows->all_seconds += span->wall;
@@ -185,14 +185,14 @@ void flows_idle(struct flows *flows, double seconds)
 
 void flows_clock(struct flows *flows, const struct progress_span *span)
 {
-	flows->clocks[flows->clocks_count++ % FLOWS_CLOCKS] = *span;
+	flows->clocks[(flows->number - 1) % FLOWS_SAMPLES] = *span;
+	flows_look(flows);
 }
 
 void flows_clock_restart(struct flows *flows)
 {
-	flows->clocks_count = 0;
 	for (size_t i = 0; i < FLOWS_SAMPLES; i++)
-		flows->spans[i].ticks = 0;
+		flows->spans[i].ticks = flows->clocks[i].ticks = -1;
 }
 
 void flows_restart(struct flows *flows)
@@ -208,22 +208,36 @@ void flows_restart(struct flows *flows)
 		memcpy(row->restart, row->totals, sizeof(row->restart));
 }
 
-/* Numbers first .. number-1 as samples of one count; how many. */
+/* Wall seconds that were not seen of sample @number, as seconds of an unwatched target. */
+static double flows_missed_of(const struct flows *flows, uint64_t number, double seconds)
+{
+	size_t i = number % FLOWS_SAMPLES;
+	double wall = flows->spans[i].wall, delay = flows->settled[i] ? 0 : flows->progress.delay;
+
+	return (wall > 0 ? flows->missed[i] * MIN(seconds / wall, 1.0) : flows->missed[i]) + delay;
+}
+
+/* The first sample of which it is known what it stands for. */
+static uint64_t flows_known(const struct flows *flows)
+{
+	return flows->first + (flows->is_known ? flows->progress.first : 0);
+}
+
+/* Numbers flows_known() .. number-1 as samples of one count; how many. */
 static size_t flows_gather(const struct flows *flows, const struct flows_row *row,
 			   enum flows_count which, struct budget_sample ret[FLOWS_SAMPLES])
 {
 	size_t count = 0;
 
-	for (uint64_t n = flows->first; n < flows->number && count < FLOWS_SAMPLES; n++) {
+	for (uint64_t n = flows_known(flows); n < flows->number && count < FLOWS_SAMPLES; n++) {
 		const struct flows_sample *s = row ? &row->samples[n % FLOWS_SAMPLES] : NULL;
-		size_t i = n % FLOWS_SAMPLES;
+		double seconds = flows->progress.seconds[n - flows->first];
 
 		ret[count] = (struct budget_sample){
-			.seconds = flows->progress.seconds[count],
+			.seconds = seconds,
 			.count = s && s->number == n ? (double)s->counts[which] : 0,
 			.wall = flows_wall(flows, n),
-			.missed =
-				flows->missed[i] + (flows->settled[i] ? 0 : flows->progress.delay),
+			.missed = flows_missed_of(flows, n, seconds),
 		};
 		count++;
 	}
@@ -232,7 +246,7 @@ static size_t flows_gather(const struct flows *flows, const struct flows_row *ro
 
 static bool flows_are_lossy(const struct flows *flows, size_t first)
 {
-	for (uint64_t n = flows->first + first; n < flows->number; n++)
+	for (uint64_t n = flows_known(flows) + first; n < flows->number; n++)
 		if (flows->lost[n % FLOWS_SAMPLES])
 			return true;
 	return false;
@@ -271,7 +285,7 @@ static bool flows_saw_all(const struct flows *flows, size_t first)
 {
 	double traced = 0, passed = flows->idle;
 
-	for (uint64_t n = flows->first + first; n < flows->number; n++) {
+	for (uint64_t n = flows_known(flows) + first; n < flows->number; n++) {
 		traced += flows->spans[n % FLOWS_SAMPLES].wall;
 		passed += flows_wall(flows, n);
 	}
@@ -288,7 +302,7 @@ static void flows_doubt_zeros(struct flows_rates *rates)
 
 bool flows_rates(const struct flows *flows, uint64_t type, double coverage, struct flows_rates *ret)
 {
-	uint64_t mark = MIN(MAX(flows->mark, flows->first), flows->number);
+	uint64_t mark = MIN(MAX(flows->mark, flows_known(flows)), flows->number);
 	const struct flows_row *row = flows_row(flows, type);
 	struct budget_sample samples[FLOWS_SAMPLES];
 	struct flows_rates rates = { .error = NAN };

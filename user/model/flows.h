@@ -12,9 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of the newest samples, this many count for the rates, and of those of the clock. */
+/* Of the newest samples, this many count for the rates. */
 #define FLOWS_SAMPLES PROGRESS_WINDOWS
-#define FLOWS_CLOCKS 32
 
 enum flows_count {
 	FLOWS_ALLOC_OBJECTS,
@@ -64,7 +63,7 @@ void flows_mark(struct flows *flows);
 /* So many seconds have passed since the last cut. */
 void flows_idle(struct flows *flows, double seconds);
 
-/* The clock's site alone was probed for @span. */
+/* The clock's site alone was probed for @span, right after the sample that was cut last. */
 void flows_clock(struct flows *flows, const struct progress_span *span);
 
 /* Another site is the clock from here on: forgets those samples, and the ticks of the others. */

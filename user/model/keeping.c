@@ -17,11 +17,19 @@
 #define SURPRISES_MOST 2
 #define STEP_NS (100 * NSEC_PER_MSEC)
 
-void keeping_init(struct keeping *k, const struct spending *s, size_t sites)
+/* As long as all come and go, that is most of what a window costs. */
+static void keeping_hurry(const struct keeping *k, struct spending *s)
+{
+	spending_hurry(s, k->can_keep && k->windows >= 0 && k->windows < WINDOWS_LEAST);
+}
+
+void keeping_init(struct keeping *k, struct spending *s, size_t sites, bool can_keep)
 {
 	heat_init(&k->heat, sites, s->hit_ns);
 	k->has_kept = false;
 	k->windows = k->surprises = 0;
+	k->can_keep = can_keep;
+	keeping_hurry(k, s);
 }
 
 /* A second's hits that @share of the limit pays for. */
@@ -87,6 +95,7 @@ void keeping_closing(struct keeping *k, struct spending *s, struct session *sess
 	spending_moment(s, session, &now);
 	heat_learn(&k->heat, session_begun(session), &now, 0, k->heat.count);
 	k->windows++;
+	keeping_hurry(k, s);
 	keeping_choose(k, s, session);
 }
 

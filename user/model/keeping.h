@@ -12,9 +12,11 @@ struct keeping {
 	bool has_kept;		   /* as last seen */
 	int windows;		   /* since when it is looked for what is cold */
 	int surprises;		   /* times that what had stayed was hit often */
+	bool can_keep;
 };
 
-void keeping_init(struct keeping *keeping, const struct spending *spending, size_t sites);
+/* After spending_limit(). @can_keep: not all kernels can leave some of them. */
+void keeping_init(struct keeping *keeping, struct spending *spending, size_t sites, bool can_keep);
 
 /* Sites @first to @first + @count have just been looked at: session_look(). */
 void keeping_looked(struct keeping *keeping, const struct session *session, size_t first,

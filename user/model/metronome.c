@@ -80,12 +80,10 @@ bool metronome_choose(struct metronome *m, const struct plan *plan,
 	return true;
 }
 
-/* One that lost its CPU for a while, or had none, says nothing: how long that was the kernel tells
- * later. */
+/* One that had no CPU at either end says nothing: how long that was the kernel tells later. */
 static bool metronome_heard(const struct events_moment *begun, const struct events_moment *ended)
 {
-	return begun->is_running && ended->is_running && begun->slices == ended->slices &&
-	       begun->waited_ns == ended->waited_ns;
+	return begun->is_running && ended->is_running;
 }
 
 int metronome_listen(struct metronome *m, struct spending *s, struct session *session,
@@ -114,7 +112,7 @@ int metronome_listen(struct metronome *m, struct spending *s, struct session *se
 	from = metronome_read(m, s, begun);
 	to = metronome_read(m, s, ended);
 	span = progress_minus(&to, &from);
-	span.cpu = span.wall;
+	span.cpu = span.wall - MIN(span.waited, span.wall);
 	span.cost *= spending_bare(s, m->site);
 	flows_clock(flows, &span);
 	return 0;

@@ -102,6 +102,11 @@ void spending_next(struct spending *s, struct session_turns next)
 			  cost_turn_ns(&s->cost, next.open));
 }
 
+void spending_hurry(struct spending *s, bool on)
+{
+	budget_hurry(&s->budget, on);
+}
+
 void spending_turned(struct spending *s, const struct session_stats *stats, bool is_open,
 		     size_t sites, struct session_turns next)
 {
@@ -167,6 +172,7 @@ void spending_moment(const struct spending *s, const struct session *session,
 		waited = UINT64_MAX;
 	ret->waited_ns = waited;
 	ret->slices = slices;
+	ret->is_running = false;
 	for (size_t i = 0; i < SITES_MAX; i++)
 		ret->hits[i] = session_site_hits(session, i);
 	ret->cpu_ns = spending_ran(s);
@@ -177,11 +183,14 @@ struct progress_span spending_span(const struct spending *s, const struct events
 {
 	struct progress_span span = { .wall = (double)moment->ns / 1e9,
 				      .cpu = (double)moment->cpu_ns / 1e9,
-				      .waited = (double)moment->waited_ns / 1e9 };
+				      .waited = (double)moment->waited_ns / 1e9,
+				      .is_whole = moment->is_running };
 
 	/* Where it is not known: as if it waited all the time. */
-	if (moment->waited_ns == UINT64_MAX)
+	if (moment->waited_ns == UINT64_MAX) {
 		span.waited = span.wall;
+		span.is_whole = false;
+	}
 	for (size_t i = 0; i < s->sites; i++)
 		span.cost += (double)moment->hits[i] * s->own_ns[i] / 1e9;
 	return span;

@@ -43,6 +43,9 @@ enum budget_action spending_step(struct spending *spending, const struct session
 void spending_turned(struct spending *spending, const struct session_stats *stats, bool is_open,
 		     size_t sites, struct session_turns next);
 
+/* As budget_hurry(). */
+void spending_hurry(struct spending *spending, bool on);
+
 /* What the next turns have to do with has changed. */
 void spending_next(struct spending *spending, struct session_turns next);
 

@@ -13,8 +13,8 @@
 #define SAMPLE_NS (500 * NSEC_PER_MSEC)
 /* Before the first window: so many sites at a time, for so long or so many hits. */
 #define LOOK_SITES 32
-#define LOOK_LAST_NS (20 * NSEC_PER_MSEC)
-#define LOOK_HITS 500
+#define LOOK_LAST_NS (2 * NSEC_PER_MSEC)
+#define LOOK_HITS 250
 #define LOOK_AGAIN_NS (10 * NSEC_PER_MSEC)
 /* After so many sites have come; fewer take less. */
 #define SETTLE_NS 5000000.0
@@ -292,6 +292,7 @@ static void tracer_settle(struct tracer *t, size_t sites)
 	while (session_consume(t->session, tracer_ignore, t, BATCH_RECORDS) == BATCH_RECORDS)
 		;
 	spending_moment(&t->spending, t->session, &now);
+	now.is_running = session_is_hit(t->session);
 	t->window_ns = now.ns;
 	metronome_begin(&t->metronome, &t->spending, &now);
 	flows_settled(t->flows);
@@ -473,11 +474,14 @@ static int tracer_start_budget(struct tracer *t, struct error *err)
 	if (r < 0)
 		return error_set(err, -r, EXIT_INTERNAL, "cannot attach a probe: %s", strerror(-r));
 	session_stats(t->session, &stats);
-	keeping_init(&t->keeping, &t->spending, t->plan->sites.count);
 	/* Each comes and goes by itself: to look at them all would take most of a minute. */
 	if (stats.link == SESSION_LINK_PERF)
 		t->looked_at = t->plan->sites.count;
-	return spending_limit(&t->spending, t->options.max_overhead, t->plan->sites.count, &stats);
+	r = spending_limit(&t->spending, t->options.max_overhead, t->plan->sites.count, &stats);
+	if (!r)
+		keeping_init(&t->keeping, &t->spending, t->plan->sites.count,
+			     stats.link == SESSION_LINK_MULTI);
+	return r;
 }
 
 int tracer_start(struct tracer *t, struct error *err)

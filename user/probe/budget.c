@@ -23,6 +23,7 @@
 #define MEMORY_NS 1e9	/* so much of open windows is what the next is foreseen by */
 #define PART 0.8	/* of the bucket is what a window is meant to take at most */
 #define TURNS_WORTH 8	/* and not more than so many times its turns: many short ones see more */
+#define TURNS_HURRY 1	/* where turns are to cost less once there were some windows */
 #define OVER 4		/* times that is what it may take: what is left is for other windows */
 #define LITTLE 0.5	/* of what it was to take: the window goes on */
 #define WANTED 1.0	/* times what is enough for a window there should be when it begins */
@@ -191,7 +192,8 @@ static void budget_plan_end(struct budget *b)
 {
 	double load = b->open_wall > WINDOW_LEAST_NS ? b->open_cost / b->open_wall : b->load;
 	double drain = load - b->share * b->earning;
-	double worth = MAX(TURNS_WORTH * 2 * budget_turn_cost(b), WINDOW_LEAST_NS);
+	double turns = b->hurry ? TURNS_HURRY : TURNS_WORTH;
+	double worth = MAX(turns * 2 * budget_turn_cost(b), WINDOW_LEAST_NS);
 
 	worth = MAX(worth, b->wanted_ns / OVER);
 	b->plan_spent = b->spent_ns;
@@ -333,6 +335,11 @@ void budget_turn_costs(struct budget *budget, double turn_ns, double first_ns)
 	budget_shape(budget);
 }
 
+void budget_hurry(struct budget *budget, bool on)
+{
+	budget->hurry = on;
+}
+
 void budget_passed(struct budget *budget, double ns)
 {
 	budget_spend(budget, ns * budget->config.ran);
@@ -469,12 +476,14 @@ static size_t budget_first(const struct budget_sample *samples, size_t count, si
 	return first;
 }
 
-/* Of the mean of @s, by what all samples that are @like it vary. */
+/* Of the mean of @s, by what all samples that are @like it vary: a sample that is twice as long by
+ * twice the squares. */
 static double budget_half(const struct budget_sums *s, const struct budget_sums *like)
 {
 	double freedom = (double)like->count - 1;
-	double spread = budget_student(like->count - 1) *
-			sqrt((double)s->count * budget_squares(like) / freedom);
+	double spread =
+		budget_student(like->count - 1) * sqrt(budget_squares(like) * (double)like->count /
+						       freedom * s->seconds / like->seconds);
 
 	double poisson = 1.96 * sqrt(MAX(s->events, 1.0));
 

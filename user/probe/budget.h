@@ -62,6 +62,7 @@ struct budget {
 	uint64_t next_ns; /* when the next may begin */
 	double wanted_ns; /* that there should be in the bucket then */
 	double earning;	  /* lately, per wall time */
+	bool hurry;	  /* to get through the next windows */
 	bool cut;	  /* the last window ended before its time */
 	uint64_t random;
 	struct budget_reading last;
@@ -100,6 +101,10 @@ void budget_turned(struct budget *budget, bool open, double turn_ns,
 
 /* From now on a turn costs @turn_ns, but the next opening @first_ns: so many sites come and go. */
 void budget_turn_costs(struct budget *budget, double turn_ns, double first_ns);
+
+/* Windows shall be short, whatever their turns cost: they are for learning how turns can cost less.
+ */
+void budget_hurry(struct budget *budget, bool on);
 
 /* Something beside windows has held the target up for @ns, if it ran. */
 void budget_passed(struct budget *budget, double ns);

@@ -5,9 +5,9 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "probe/links_make.h"
+#include "probe/links_moment.h"
 #include "probe/links_trace.h"
 #include "probe/links_wire.h"
-#include "target/running.h"
 
 #include "events.skel.h"
 
@@ -29,7 +29,6 @@
 #define LOOK_KEPT_NS 5000000ull	      /* what stays between windows is seldom hit, */
 #define LOOK_KEPT_MOST_NS 50000000ull /* and the less often looked at the longer it is not */
 #define LITTLE 64
-#define THREADS_MOST 64 /* whose waiting is looked at: each is a file to read */
 
 /* The links of one client, and the thread that has to do with them. */
 struct hold {
@@ -48,6 +47,7 @@ struct hold {
 	uint64_t kept_seen, kept_nap;	/* hits when last looked at, and how long until the next */
 	uint64_t warm_ns;		/* when breakpoints were last changed in this window */
 	pid_t pid;			/* of whom the last places are */
+	cpu_set_t cpus;			/* that we may have */
 	struct links_request request;	/* at hand */
 };
 
@@ -70,34 +70,6 @@ static uint64_t load(const __u64 *word)
 static void store(__u64 *word, uint64_t value)
 {
 	__atomic_store_n(word, value, __ATOMIC_SEQ_CST);
-}
-
-static uint64_t hold_hits(const struct hold *h)
-{
-	const struct events__bss *s = h->shared;
-	uint64_t hits = 0;
-
-	for (size_t i = 0; i < SITES_MAX; i++)
-		hits += __atomic_load_n(&s->hits[i], __ATOMIC_RELAXED);
-	return events_weigh(hits, load(&s->hits[SITE_INDEX_FRESH]), load(&s->lease.fresh_extra));
-}
-
-/* @before: the slow part first, else last: what is read for the rest shall not pass in between. */
-static void hold_note(const struct hold *h, struct events_moment *moment, bool before)
-{
-	uint64_t waited = UINT64_MAX, slices = 0;
-
-	if (before && running_waited(h->pid, THREADS_MOST, &waited, &slices))
-		waited = UINT64_MAX;
-	memcpy(moment->hits, h->shared->hits, sizeof(moment->hits));
-	moment->cpu_ns = running_cpu(h->pid);
-	moment->ns = clock_monotonic();
-	if (!before)
-		__atomic_store_n(&h->shared->enabled, 0, __ATOMIC_SEQ_CST);
-	if (!before && running_waited(h->pid, THREADS_MOST, &waited, &slices))
-		waited = UINT64_MAX;
-	moment->waited_ns = waited;
-	moment->slices = slices;
 }
 
 static void hold_extend(struct hold *h, uint64_t until)
@@ -244,10 +216,11 @@ static void hold_close_window(struct hold *h)
 	if (!h->is_open)
 		return;
 	h->is_open = false;
-	store(&s->lease.closing_hits, hold_hits(h));
+	store(&s->lease.closing_hits, links_hits(h->shared));
 	store(&s->lease.closing_ns, clock_monotonic());
 	hold_make_way(h);
-	hold_note(h, &s->ended, false);
+	s->ended.is_running = links_is_hit(s);
+	links_note_end(s, h->pid, &s->ended);
 	store(&s->lease.ended_ns, s->ended.ns);
 	if (load(&s->lease.keep)) {
 		h->kept_hits = h->kept_seen = hold_kept_hits(h);
@@ -261,7 +234,7 @@ static void hold_close_window(struct hold *h)
 
 static bool hold_is_overdrawn(const struct hold *h)
 {
-	return hold_hits(h) >= load(&h->shared->lease.hits_most);
+	return links_hits(h->shared) >= load(&h->shared->lease.hits_most);
 }
 
 /* All that was queued, unless it costs too much before it is complete. */
@@ -283,6 +256,7 @@ static int hold_open_window(struct hold *h, uint64_t *ret_ns)
 
 	if (h->is_open)
 		return -EALREADY;
+	links_stand_aside(h->pid, &h->cpus);
 	h->cores = MAX(h->request.cores, 1u);
 	if (!h->request.has_kept)
 		hold_drop_kept(h);
@@ -298,12 +272,13 @@ static int hold_open_window(struct hold *h, uint64_t *ret_ns)
 	s->pending.inside = 0;
 	store(&s->lease.ended_ns, 0);
 	store(&s->lease.kept_ended, 0);
-	hold_note(h, &s->begun, true);
+	links_note_begin(s, h->pid, &s->begun);
 	__atomic_store_n(&s->enabled, 1, __ATOMIC_SEQ_CST);
 	*ret_ns = s->begun.ns;
 	hold_extend(h, *ret_ns + patience);
 	h->warm_ns = *ret_ns;
 	h->is_open = true;
+	s->begun.is_running = links_is_hit(s);
 	return 0;
 }
 
@@ -345,28 +320,23 @@ static int hold_clear(struct hold *h)
 	return 0;
 }
 
-static bool hold_look_shortly(const struct hold *h)
-{
-	uint64_t before = hold_hits(h);
-
-	nanosleep(&(struct timespec){ .tv_nsec = LOOK_LEAST_NS }, NULL);
-	return hold_hits(h) > before;
-}
-
 static int hold_sample(struct hold *h)
 {
 	struct events__bss *s = h->shared;
-	int r = hold_attach(h, &h->request);
-	bool running = !r && hold_look_shortly(h);
 	uint64_t first, end;
+	bool running;
+	int r;
 
-	hold_note(h, &s->begun, true);
+	links_stand_aside(h->request.pid, &h->cpus);
+	r = hold_attach(h, &h->request);
+	running = !r && links_is_hit(s);
+	links_note_begin(s, h->pid, &s->begun);
 	s->begun.is_running = running;
-	first = hold_hits(h);
+	first = links_hits(h->shared);
 	end = clock_monotonic() + h->request.last_ns;
-	while (!r && clock_monotonic() < end && hold_hits(h) - first < h->request.most)
-		running = hold_look_shortly(h);
-	hold_note(h, &s->ended, false);
+	while (!r && clock_monotonic() < end && links_hits(h->shared) - first < h->request.most)
+		running = links_is_hit(s);
+	links_note_end(s, h->pid, &s->ended);
 	s->ended.is_running = running;
 	links_make_undone(&h->groups[h->request.group % LINKS_GROUPS]);
 	return r;
@@ -463,7 +433,7 @@ static uint64_t hold_look(struct hold *h)
 	}
 	if (!h->is_open || most == UINT64_MAX)
 		return until - now;
-	hits = hold_hits(h);
+	hits = links_hits(h->shared);
 	end = load(&lease->end_ns);
 	if (hits >= most || now >= end) {
 		hold_close_window(h);
@@ -515,6 +485,7 @@ static void *hold_main(void *arg)
 {
 	struct hold *h = arg;
 
+	sched_getaffinity(0, sizeof(h->cpus), &h->cpus);
 	h->shared = mmap(NULL, shared_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED,
 			 h->fds[LINKS_FD_SHARED], 0);
 	if (h->shared == MAP_FAILED) {

@@ -12,15 +12,19 @@
 #define PRICE_MOST 1.5
 #define PRICE ((PRICE_LEAST + PRICE_MOST) / 2)
 #define PRICE_ERROR ((PRICE_MOST - PRICE_LEAST) / 2)
-/* How far the prices of different sites differ from what they differ by in our own loop. */
-#define MIX_ERROR 0.05
+/* Of a hit's price, the clock's hits cost from none to twice so much beyond what further hits do: a
+ * program is slower for a while after it was in the kernel, and the more often it is there the less
+ * that comes to. Loops of 0.15 us an iteration: 0.1 to 0.2; of 0.6 us: 0.37. */
+#define FIRST 0.2
+#define CLOCK_PRICE (PRICE * (1 + FIRST))
+#define CLOCK_PRICE_ERROR (PRICE_MOST * (1 + 2 * FIRST) - CLOCK_PRICE)
 /* A window's opening holds the target up by so much, which one that keeps a pace catches up inside.
  */
 #define TURN_DELAY_SECONDS 0.003
 #define ALL 0.9
 #define TICK 0.01      /* seconds, at most: CONFIG_HZ is 100 or more */
 #define IDLE_MOST 0.04 /* of the time: taken for none */
-#define CLOCKS_LEAST 4
+#define PAIRS_LEAST 4
 #define TICKS_LEAST 30
 #define LEVER 1.5 /* a window has to cost so many times as much a tick as the clock alone */
 
@@ -32,19 +36,17 @@ struct progress_span progress_minus(const struct progress_span *end,
 				       .waited = MAX(end->waited - begin->waited, 0.0),
 				       .cost = MAX(end->cost - begin->cost, 0.0),
 				       .ticks = MAX(end->ticks - begin->ticks, 0.0),
-				       .records = MAX(end->records - begin->records, 0.0) };
+				       .records = MAX(end->records - begin->records, 0.0),
+				       .is_whole = end->is_whole && begin->is_whole };
 }
 
 struct sums {
 	double wall, cpu, waited, cost, ticks;
-	double booked_late; /* how far cpu may be off */
-	double cpu_error;   /* of cpu / ticks: half-width of the 95% interval */
 };
 
-static struct sums add(const struct progress_span *spans, size_t count, double tick)
+static struct sums add(const struct progress_span *spans, size_t count)
 {
-	struct sums s = { .booked_late = tick * sqrt((double)count) };
-	double squares = 0;
+	struct sums s = { 0 };
 
 	for (size_t i = 0; i < count; i++) {
 		s.wall += spans[i].wall;
@@ -53,21 +55,13 @@ static struct sums add(const struct progress_span *spans, size_t count, double t
 		s.cost += spans[i].cost;
 		s.ticks += spans[i].ticks;
 	}
-	for (size_t i = 0; i < count; i++) {
-		double residual = spans[i].cpu - s.cpu / s.ticks * spans[i].ticks;
-
-		squares += residual * residual;
-	}
-	s.cpu_error = count > 1 ? budget_student(count - 1) *
-					  sqrt(squares * (double)count / (double)(count - 1)) /
-					  s.ticks
-				: INFINITY;
 	return s;
 }
 
 /* A way to tell: seconds of a window are sum of factor * its count. */
 struct way {
 	double per_wall, per_cpu, per_cost, per_tick, error, delay;
+	size_t first; /* of the windows of which it tells */
 };
 
 static struct way by_wall(const struct sums *w)
@@ -81,27 +75,62 @@ static struct way by_wall(const struct sums *w)
 			     .delay = TURN_DELAY_SECONDS };
 }
 
-static struct way by_price(const struct sums *w, double own_rate)
+/* @booked_late: seconds by which its CPU time may be off. */
+static struct way by_price(const struct sums *w, double booked_late, double own_rate)
 {
-	double own = w->cpu - PRICE * w->cost, error = PRICE_ERROR * w->cost + w->booked_late;
+	double own = w->cpu - PRICE * w->cost, error = PRICE_ERROR * w->cost + booked_late;
 
 	return (struct way){ .per_cpu = 1 / own_rate,
 			     .per_cost = -PRICE / own_rate,
 			     .error = own > 0 ? error / own : INFINITY };
 }
 
-static struct way by_clock(const struct sums *w, const struct sums *c, double own_rate)
+/* Windows with the clocks that belong to them. */
+struct pairs {
+	struct progress_span windows[PROGRESS_WINDOWS], clocks[PROGRESS_WINDOWS];
+	size_t count;
+	struct sums w, c;
+};
+
+/* CPU seconds a tick: @of_clocks times that of the clocks less @of_windows times that of the
+ * windows. */
+static double pairs_mean(const struct pairs *p, double of_clocks, double of_windows)
 {
-	double window = w->cost / w->ticks, clock = c->cost / c->ticks, lever = window - clock;
-	double own = c->cpu / c->ticks - PRICE * clock, error = PRICE_ERROR * clock + c->cpu_error;
+	return of_clocks * p->c.cpu / p->c.ticks - of_windows * p->w.cpu / p->w.ticks;
+}
+
+/* The half-width of its 95% interval, by what they differ by from pair to pair. */
+static double pairs_error(const struct pairs *p, double of_clocks, double of_windows)
+{
+	double squares = 0, n = (double)p->count;
+
+	for (size_t i = 0; i < p->count; i++) {
+		const struct progress_span *w = &p->windows[i], *c = &p->clocks[i];
+		double off = of_clocks * (c->cpu / p->c.ticks -
+					  p->c.cpu * c->ticks / p->c.ticks / p->c.ticks) -
+			     of_windows * (w->cpu / p->w.ticks -
+					   p->w.cpu * w->ticks / p->w.ticks / p->w.ticks);
+
+		squares += off * off;
+	}
+	return budget_student(p->count - 1) * sqrt(squares * n / (n - 1));
+}
+
+static struct way by_clock(const struct pairs *p, double own_rate)
+{
+	double window = p->w.cost / p->w.ticks, clock = p->c.cost / p->c.ticks;
+	double lever = window - clock;
+	double own = pairs_mean(p, 1, 0) - CLOCK_PRICE * clock;
+	double error = pairs_error(p, 1, 0) + CLOCK_PRICE_ERROR * clock;
 
 	if (window > LEVER * clock) {
-		double price = (w->cpu / w->ticks - c->cpu / c->ticks) / lever;
-		double solved = hypot(w->cpu_error * clock, c->cpu_error * window) / lever +
-				MIX_ERROR * price * clock;
+		double of_clocks = window / lever, of_windows = clock / lever;
+		double price = pairs_mean(p, -1, -1) / lever;
+		double first = FIRST * price * clock;
+		double solved = pairs_error(p, of_clocks, of_windows) + first;
 
 		if (price > PRICE_LEAST / 2 && price < PRICE_MOST * 2 && solved < error) {
-			own = c->cpu / c->ticks - price * clock;
+			own = pairs_mean(p, of_clocks, of_windows) - first;
 			error = solved;
 		}
 	}
@@ -121,58 +150,97 @@ static double way_total_error(const struct way *way, const struct progress_view 
 {
 	struct budget_sample samples[PROGRESS_WINDOWS];
 	struct budget_estimate mean;
+	size_t count = 0;
 
-	for (size_t i = 0; i < view->windows_count; i++)
-		samples[i] = (struct budget_sample){
+	for (size_t i = way->first; i < view->count; i++)
+		samples[count++] = (struct budget_sample){
 			.seconds = way_seconds(way, &view->windows[i]),
 			.count = view->windows[i].records,
 			.missed = way->delay,
 		};
-	if (!budget_mean(samples, view->windows_count, coverage, &mean) || !(mean.rate > 0))
+	if (!budget_mean(samples, count, coverage, &mean) || !(mean.rate > 0))
 		return way->error;
 	return mean.half / mean.rate + way->error;
 }
 
 /*
  * The kernel books the time of a thread that runs when a tick comes, which is too seldom for a
- * window (kernel/sched/cputime.c, thread_group_cputime()). But who is never idle, and has a CPU for
- * itself, runs all the time.
+ * window (kernel/sched/cputime.c, thread_group_cputime()). But who is never idle runs all the time
+ * but for what it waits for a CPU, which is booked when it gets one.
  */
-static bool always_runs(const struct progress_span *all)
+static bool always_wants(const struct progress_span *all)
 {
-	return all->waited < IDLE_MOST * all->wall && fabs(all->cpu / all->wall - 1) < IDLE_MOST;
+	return fabs((all->cpu + all->waited) / all->wall - 1) < IDLE_MOST;
 }
 
-static const struct progress_span *refine(const struct progress_span *spans, size_t count,
-					  struct progress_span *room)
+/* CPU time, or what it waited, as always_wants() knows it. */
+static void refine(const struct progress_span *spans, size_t count, struct progress_span *ret)
 {
 	for (size_t i = 0; i < count; i++) {
-		room[i] = spans[i];
-		room[i].cpu = spans[i].wall;
+		ret[i] = spans[i];
+		if (ret[i].is_whole)
+			ret[i].cpu = MAX(spans[i].wall - spans[i].waited, 0.0);
+		else
+			ret[i].waited = MAX(spans[i].wall - spans[i].cpu, 0.0);
 	}
-	return room;
 }
 
-static bool tell(const struct progress_view *view, double tick, struct progress *ret)
+/* @wants: their CPU time is wall time but for what they waited, as far as that is known. Else that
+ * of windows is booked late, but right in the end, and that of a clock known if it never left its
+ * CPU: who gets one anew has waited. */
+static void find_pairs(const struct progress_view *view, bool wants, struct pairs *ret)
 {
-	struct sums w = add(view->windows, view->windows_count, tick);
-	struct sums c = add(view->clocks, view->clocks_count, 0);
+	*ret = (struct pairs){ 0 };
+	for (size_t i = 0; i < view->count; i++) {
+		const struct progress_span *w = &view->windows[i], *c = &view->clocks[i];
+
+		if (!(w->ticks > 0) || !(c->ticks > 0) || !c->is_whole)
+			continue;
+		if (wants ? !w->is_whole : c->waited > 0)
+			continue;
+		ret->windows[ret->count] = *w;
+		ret->clocks[ret->count++] = *c;
+	}
+	ret->w = add(ret->windows, ret->count);
+	ret->c = add(ret->clocks, ret->count);
+}
+
+/* The first of the windows in which the clock's hits were counted. */
+static size_t clock_first(const struct progress_view *view)
+{
+	size_t i = view->count;
+
+	while (i && view->windows[i - 1].ticks >= 0)
+		i--;
+	return i;
+}
+
+static bool tell(const struct progress_view *view, bool wants, struct progress *ret)
+{
+	struct sums w = add(view->windows, view->count);
 	double own_rate = (view->all.cpu - PRICE * view->all.cost) / view->all.wall;
 	double coverage = MIN(w.wall / view->all.wall, 1.0), least = INFINITY;
+	double booked_late = 0;
 	struct way ways[3] = { 0 };
+	struct pairs pairs;
 	size_t best = 0, count = 0;
 
 	if (!(w.wall > 0))
 		return false;
 	/* One look at a part of the time says nothing of the rest. */
-	if (view->windows_count < 2 && coverage < ALL)
+	if (view->count < 2 && coverage < ALL)
 		return false;
+	for (size_t i = 0; i < view->count; i++)
+		booked_late += wants && view->windows[i].is_whole ? 0 : TICK * TICK;
+	find_pairs(view, wants, &pairs);
 	ways[count++] = by_wall(&w);
 	if (own_rate > 0)
-		ways[count++] = by_price(&w, own_rate);
-	if (own_rate > 0 && view->clocks_count >= CLOCKS_LEAST && w.ticks >= TICKS_LEAST &&
-	    c.ticks >= TICKS_LEAST)
-		ways[count++] = by_clock(&w, &c, own_rate);
+		ways[count++] = by_price(&w, sqrt(booked_late), own_rate);
+	if (own_rate > 0 && pairs.count >= PAIRS_LEAST && pairs.w.ticks >= TICKS_LEAST &&
+	    pairs.c.ticks >= TICKS_LEAST) {
+		ways[count] = by_clock(&pairs, own_rate);
+		ways[count++].first = clock_first(view);
+	}
 	for (size_t i = 0; i < count; i++) {
 		double error = ways[i].error <= PROGRESS_MOST
 				       ? way_total_error(&ways[i], view, coverage)
@@ -183,7 +251,8 @@ static bool tell(const struct progress_view *view, double tick, struct progress 
 			best = i;
 		}
 	}
-	for (size_t i = 0; i < view->windows_count; i++)
+	ret->first = ways[best].first;
+	for (size_t i = ret->first; i < view->count; i++)
 		ret->seconds[i] = way_seconds(&ways[best], &view->windows[i]);
 	ret->error = ways[best].error;
 	ret->delay = ways[best].delay;
@@ -192,13 +261,16 @@ static bool tell(const struct progress_view *view, double tick, struct progress 
 
 bool progress_tell(const struct progress_view *view, struct progress *ret)
 {
-	struct progress_span windows[PROGRESS_WINDOWS];
+	struct progress_span windows[PROGRESS_WINDOWS], clocks[PROGRESS_WINDOWS];
 	struct progress_view refined = *view;
 
-	if (view->windows_count > PROGRESS_WINDOWS)
+	if (view->count > PROGRESS_WINDOWS)
 		return false;
-	if (!always_runs(&view->all))
-		return tell(view, TICK, ret);
-	refined.windows = refine(view->windows, view->windows_count, windows);
-	return tell(&refined, 0, ret);
+	if (!always_wants(&view->all))
+		return tell(view, false, ret);
+	refine(view->windows, view->count, windows);
+	refine(view->clocks, view->count, clocks);
+	refined.windows = windows;
+	refined.clocks = clocks;
+	return tell(&refined, true, ret);
 }

@@ -11,9 +11,10 @@
  *   delay;
  * - what is left of its CPU time when the hits are paid for, at a price that is known within a
  *   fifth or so (cost.h);
- * - a clock: one of the sites, probed alone for some moments, tells how much CPU time lies between
- *   two hits there; in a window, its hits tell how much has passed. The price of a hit comes out of
- *   the same figures, as it costs more in a window than alone.
+ * - a clock: one of the sites, probed alone for some moments after a window, tells how much CPU
+ *   time lies between two hits there; in a window, its hits tell how much has passed. The price of
+ *   a hit comes out of the same figures, as it costs more in a window than alone. Both were taken
+ *   together, so a machine that is slower now than then makes them slower alike.
  */
 #pragma once
 
@@ -21,10 +22,12 @@
 #include <stddef.h>
 
 /* What was counted while some sites were probed. Seconds; @waited: for a CPU, as others had it;
- * @cost: hits at the price of our own loop; @ticks: hits of the clock's site; @records: how many
- * allocations were recorded. */
+ * @cost: hits at the price of our own loop; @ticks: hits of the clock's site, negative: not
+ * counted; @records: how many allocations were recorded; @is_whole: it ran at either end, so all
+ * that it waited in between is known. */
 struct progress_span {
 	double wall, cpu, waited, cost, ticks, records;
+	bool is_whole;
 };
 
 /* What passed between two readings; nothing is negative. */
@@ -35,14 +38,16 @@ struct progress_span progress_minus(const struct progress_span *end,
 
 struct progress_view {
 	const struct progress_span *windows; /* all sites probed */
-	size_t windows_count;
-	const struct progress_span *clocks; /* the clock's site alone */
-	size_t clocks_count;
+	const struct progress_span *clocks;  /* the clock's site alone, right after each of them; no
+						ticks: there was none */
+	size_t count;
 	struct progress_span all; /* the whole time, probed or not: wall, cpu, cost */
 };
 
 struct progress {
-	double seconds[PROGRESS_WINDOWS]; /* of an unwatched target that window i stands for */
+	size_t first;			  /* of the windows, of which something is known */
+	double seconds[PROGRESS_WINDOWS]; /* from there on: of an unwatched target that window i
+					     stands for */
 	double error;			  /* how far they all may be off, as a ratio (95%) */
 	double delay; /* seconds by which the opening of a window may have shifted what it saw */
 };

@@ -148,6 +148,9 @@ void session_stats(const struct session *session, struct session_stats *ret);
 /* Hits of site @index of the plan (plan->sites.list). */
 uint64_t session_site_hits(const struct session *session, size_t index);
 
+/* Naps for some tens of microseconds: was any site hit meanwhile? */
+bool session_is_hit(const struct session *session);
+
 /* Why site @index of the plan is not where it was planned: another tool holds it in a way that the
  * kernel does not share. NULL: it is. */
 const char *session_refusal(const struct session *session, size_t index);

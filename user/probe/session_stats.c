@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "probe/session_private.h"
 
+#include "probe/links_moment.h"
+
 #include "base/util.h"
+
+bool session_is_hit(const struct session *session)
+{
+	return links_is_hit(session->bpf->bss);
+}
 
 uint64_t session_hits(const struct session *session)
 {

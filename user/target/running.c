@@ -32,8 +32,9 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 
 /* Documentation/scheduler/sched-stats.rst: time on a CPU, time waiting for one, in ns, time slices.
  */
-static void add_thread(struct threads *threads, pid_t pid, const char *tid)
+static void add_thread(void *arg, pid_t pid, const char *tid)
 {
+	struct threads *threads = arg;
 	_cleanup_fclose_ FILE *f = NULL;
 	uint64_t ran, waited, slices;
 	char path[64];
@@ -48,10 +49,11 @@ static void add_thread(struct threads *threads, pid_t pid, const char *tid)
 	threads->hash = mix(mix(mix(threads->hash, strtoull(tid, NULL, 10)), ran), slices);
 }
 
-static int read_threads(pid_t pid, uint64_t max, struct threads *ret)
+/* 1: there are more than @max. */
+static int each_thread(pid_t pid, uint64_t max, void (*fn)(void *arg, pid_t pid, const char *tid),
+		       void *arg)
 {
 	cleanup(close_dir) DIR *dir = NULL;
-	struct threads threads = { 0 };
 	const struct dirent *entry;
 	char path[32];
 
@@ -62,11 +64,21 @@ static int read_threads(pid_t pid, uint64_t max, struct threads *ret)
 	for (uint64_t i = 0; (entry = readdir(dir));) {
 		if (entry->d_name[0] == '.')
 			continue;
-		threads.more = i++ == max;
-		if (threads.more)
-			break;
-		add_thread(&threads, pid, entry->d_name);
+		if (i++ == max)
+			return 1;
+		fn(arg, pid, entry->d_name);
 	}
+	return 0;
+}
+
+static int read_threads(pid_t pid, uint64_t max, struct threads *ret)
+{
+	struct threads threads = { 0 };
+	int r = each_thread(pid, max, add_thread, &threads);
+
+	if (r < 0)
+		return r;
+	threads.more = r;
 	if (!threads.seen)
 		return -ENOTSUP;
 	*ret = threads;
@@ -107,4 +119,37 @@ int running_read(const struct process *proc, struct running *ret)
 	if (!r)
 		*ret = (struct running){ clock_read(clock), threads.seen, threads.hash };
 	return r;
+}
+
+#define STAT_STATE 3
+#define STAT_PROCESSOR 39
+
+/* proc_pid_stat(5): the name in parentheses is the only field that may hold spaces. */
+static void add_cpu(void *arg, pid_t pid, const char *tid)
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	char path[64], text[1024], *field, *save = NULL;
+	size_t length;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/stat", pid, tid);
+	f = fopen(path, "re");
+	length = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+	text[length] = '\0';
+	field = strrchr(text, ')');
+	field = field ? strtok_r(field + 1, " ", &save) : NULL;
+	if (!field || *field != 'R')
+		return;
+	for (int i = STAT_STATE; field && i < STAT_PROCESSOR; i++)
+		field = strtok_r(NULL, " ", &save);
+	if (field)
+		CPU_SET(strtoul(field, NULL, 10) % CPU_SETSIZE, (cpu_set_t *)arg);
+}
+
+int running_cpus(pid_t pid, uint64_t max, cpu_set_t *ret)
+{
+	int r;
+
+	CPU_ZERO(ret);
+	r = each_thread(pid, max, add_cpu, ret);
+	return r < 0 ? r : 0;
 }

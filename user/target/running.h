@@ -4,6 +4,7 @@
 
 #include "target/process.h"
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -14,6 +15,10 @@ uint64_t running_cpu(pid_t pid);
 /* Time that its threads, of which there are no more than @max, have waited for a CPU, in ns, and
  * how often they got one. -E2BIG: there are more; -ESRCH; -ENOTSUP: the kernel does not say. */
 int running_waited(pid_t pid, uint64_t max, uint64_t *ret_ns, uint64_t *ret_slices);
+
+/* The CPUs on which threads of it run, or wait to: the first @max are looked at. A hint: they may
+ * be elsewhere by now. 0 or -ESRCH. */
+int running_cpus(pid_t pid, uint64_t max, cpu_set_t *ret);
 
 /*
  * A mark that no process can pass without changing it: CPU time of all its threads, the dead ones
