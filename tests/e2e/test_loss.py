@@ -128,7 +128,8 @@ def test_a_loss_in_the_daemon_is_told_and_healed(pymemtop, target, tmp_path):
         assert daemon.value("pymemtop_events_lost_total", pid=target.pid) == 0
         assert target.ask(str(BURST)) == "done"
         told = wait_for(lambda: (p := take())["events"]["lost"] and p, what="the loss")
-        assert told["partial"] or is_whole(told)
+        # The first that told of it may have come and gone between two looks: the next has nothing to compare with yet.
+        assert told["partial"] or told["events"]["drift_objects"] in (None, 0)
         healed = wait_for(lambda: is_whole(p := take()) and p, what="a whole picture again")
         assert healed["events"]["drift_objects"] == 0
         assert 40 <= node_of(healed)["inuse_objects"] <= 60
