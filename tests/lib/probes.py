@@ -8,6 +8,8 @@ import pathlib
 import struct
 import subprocess
 
+ET_EXEC = 2  # addresses in the file are those in memory (elf.h)
+
 
 class Watch:
     def __init__(self, tools, pid, *options):
@@ -75,10 +77,14 @@ def planned(tools, pid):
 
 
 def file_offset(pid, address):
-    """(path, offset) of what the first file with code there has at @address."""
+    """(path, offset) of what the file that holds the interpreter has at @address."""
     maps = [line.split(maxsplit=5) for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()]
-    path = next(m[5] for m in maps if len(m) == 6 and "x" in m[1] and "libpython" in m[5])
+    code = [m[5] for m in maps if len(m) == 6 and "x" in m[1]]
+    path = next((p for p in code if "libpython" in p), os.readlink(f"/proc/{pid}/exe"))
     base = next(int(m[0].split("-")[0], 16) for m in maps if len(m) == 6 and m[5] == path)
+    with open(path, "rb") as file:
+        if file.read(18)[16] == ET_EXEC:
+            base = 0
     for words in maps:
         start, end = (int(x, 16) for x in words[0].split("-"))
         if start <= base + address < end:
