@@ -261,7 +261,7 @@ static bool tell(const struct progress_view *view, bool wants, struct progress *
 
 bool progress_tell(const struct progress_view *view, struct progress *ret)
 {
-	struct progress_span windows[PROGRESS_WINDOWS], clocks[PROGRESS_WINDOWS];
+	struct progress_span windows[PROGRESS_WINDOWS] = { 0 }, clocks[PROGRESS_WINDOWS] = { 0 };
 	struct progress_view refined = *view;
 
 	if (view->count > PROGRESS_WINDOWS)
