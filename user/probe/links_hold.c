@@ -222,6 +222,7 @@ static void hold_close_window(struct hold *h)
 	s->ended.is_running = links_is_hit(s);
 	links_note_end(s, h->pid, &s->ended);
 	store(&s->lease.ended_ns, s->ended.ns);
+	sched_setaffinity(0, sizeof(h->cpus), &h->cpus);
 	if (load(&s->lease.keep)) {
 		h->kept_hits = h->kept_seen = hold_kept_hits(h);
 		h->kept_nap = LOOK_KEPT_NS;
@@ -256,7 +257,6 @@ static int hold_open_window(struct hold *h, uint64_t *ret_ns)
 
 	if (h->is_open)
 		return -EALREADY;
-	links_stand_aside(h->pid, &h->cpus);
 	h->cores = MAX(h->request.cores, 1u);
 	if (!h->request.has_kept)
 		hold_drop_kept(h);
@@ -272,6 +272,7 @@ static int hold_open_window(struct hold *h, uint64_t *ret_ns)
 	s->pending.inside = 0;
 	store(&s->lease.ended_ns, 0);
 	store(&s->lease.kept_ended, 0);
+	links_stand_aside(h->pid, &h->cpus);
 	links_note_begin(s, h->pid, &s->begun);
 	__atomic_store_n(&s->enabled, 1, __ATOMIC_SEQ_CST);
 	*ret_ns = s->begun.ns;
@@ -327,8 +328,8 @@ static int hold_sample(struct hold *h)
 	bool running;
 	int r;
 
-	links_stand_aside(h->request.pid, &h->cpus);
 	r = hold_attach(h, &h->request);
+	links_stand_aside(h->pid, &h->cpus);
 	running = !r && links_is_hit(s);
 	links_note_begin(s, h->pid, &s->begun);
 	s->begun.is_running = running;
@@ -338,6 +339,7 @@ static int hold_sample(struct hold *h)
 		running = links_is_hit(s);
 	links_note_end(s, h->pid, &s->ended);
 	s->ended.is_running = running;
+	sched_setaffinity(0, sizeof(h->cpus), &h->cpus);
 	links_make_undone(&h->groups[h->request.group % LINKS_GROUPS]);
 	return r;
 }

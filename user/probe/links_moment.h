@@ -25,6 +25,7 @@ void links_note_end(struct events__bss *shared, pid_t pid, struct events_moment 
 
 /*
  * The calling thread leaves the CPUs on which threads of @pid run, where others are left of @all,
- * those it may have: what it would take from the target there is nowhere booked while it does.
+ * those it may have: what it would take from the target there is nowhere booked while it does. Not
+ * while it attaches or detaches, where an interrupt from another CPU for each site takes more.
  */
 void links_stand_aside(pid_t pid, const cpu_set_t *all);
