@@ -13,11 +13,6 @@ static int64_t ob_size(const struct worker *w, const struct object *obj)
 	return (int64_t)object_word(obj, w->layout->ob_size);
 }
 
-static inline void book_size(struct worker *w, struct type *type, int64_t bytes)
-{
-	worker_tally(w, type)->sizeof_bytes += bytes;
-}
-
 static inline void book_capacity(struct worker *w, struct type *type, uint64_t used, uint64_t owned)
 {
 	struct tally *tally = worker_tally(w, type);
@@ -74,7 +69,7 @@ static void visit_list(struct worker *w, struct type *type, const struct object 
 
 static void visit_dict(struct worker *w, struct type *type, const struct object *obj)
 {
-	book_size(w, type, builtins_plain_size(type, 0));
+	builtins_book_size(w, type, builtins_plain_size(type, 0));
 	dicts_visit(w, type, obj);
 }
 
@@ -92,7 +87,7 @@ static void visit_odict(struct worker *w, struct type *type, const struct object
 	visit_dict(w, type, obj);
 	if (count >> 40 || used >> 40)
 		return (void)w->torn++;
-	book_size(w, type, (int64_t)(fast ? 8 * count : 0) + (int64_t)(node * used));
+	builtins_book_size(w, type, (int64_t)(fast ? 8 * count : 0) + (int64_t)(node * used));
 	worker_charge_buffer(w, type, fast, 8 * count);
 	if (block && used) {
 		worker_tally(w, type)->parts[TALLY_BUFFER] += (int64_t)(used * block);
@@ -108,9 +103,9 @@ static void visit_set(struct worker *w, struct type *type, const struct object *
 
 	if (!slots || slots >> 40 || (slots & (slots - 1)) || object_word(obj, l->set_used) > slots)
 		return (void)w->torn++;
-	book_size(w, type,
-		  builtins_plain_size(type, 0) +
-			  (own ? (int64_t)(slots * l->sizeof_set_entry) : 0));
+	builtins_book_size(w, type,
+			   builtins_plain_size(type, 0) +
+				   (own ? (int64_t)(slots * l->sizeof_set_entry) : 0));
 	book_capacity(w, type, object_word(obj, l->set_used), slots);
 	if (!own)
 		return;
@@ -158,7 +153,7 @@ static void visit_bytearray(struct worker *w, struct type *type, const struct ob
 
 	if (alloc >> 46 || (uint64_t)ob_size(w, obj) > alloc)
 		return (void)w->torn++;
-	book_size(w, type, builtins_plain_size(type, 0) + (int64_t)alloc);
+	builtins_book_size(w, type, builtins_plain_size(type, 0) + (int64_t)alloc);
 	book_capacity(w, type, (uint64_t)ob_size(w, obj), alloc);
 	if (ob_size(w, obj) >= 0)
 		book_spare(w, type, alloc, ob_size(w, obj) ? (uint64_t)ob_size(w, obj) + 1 : 0);
@@ -167,14 +162,15 @@ static void visit_bytearray(struct worker *w, struct type *type, const struct ob
 		return;
 	}
 	if (alloc)
-		book_size(w, type, l->sizeof_bytes); /* bytearray_sizeof counts the bytes object */
+		builtins_book_size(w, type,
+				   l->sizeof_bytes); /* bytearray_sizeof counts the bytes object */
 	charge_bytearray_object(w, type, object_word(obj, l->bytearray_object));
 }
 
 /* Variable-size objects whose __sizeof__ is object's. */
 static void visit_items(struct worker *w, struct type *type, const struct object *obj)
 {
-	book_size(w, type, builtins_plain_size(type, builtins_items(w, type, obj)));
+	builtins_book_size(w, type, builtins_plain_size(type, builtins_items(w, type, obj)));
 }
 
 /* An int with attributes of its own (a subclass): counted as an int. */
@@ -183,7 +179,7 @@ static void visit_int(struct worker *w, struct type *type, const struct object *
 	struct type_size size = builtins_size(w->layout, type, TYPE_SHAPE_INT);
 
 	if (obj->len >= w->layout->sizeof_int)
-		book_size(w, type, builtins_sizeof(&size, obj->data, obj->block_size));
+		builtins_book_size(w, type, builtins_sizeof(&size, obj->data, obj->block_size));
 }
 
 /* The text of a str that is not compact (a subclass), or its old wide copy: own buffers. */
@@ -247,25 +243,26 @@ static void visit_str(struct worker *w, struct type *type, const struct object *
 			      state & l->str_ascii_mask ? l->sizeof_ascii : l->sizeof_compact,
 			      length * kind);
 	if ((state & l->str_compact_mask) && (state & l->str_ascii_mask)) {
-		book_size(w, type, (int64_t)(type->pre + l->sizeof_ascii + length + 1));
+		builtins_book_size(w, type, (int64_t)(type->pre + l->sizeof_ascii + length + 1));
 		if (l->str_wstr != LAYOUT_NONE && object_word(obj, l->str_wstr)) {
 			uint64_t wide = 4 * (length + 1);
 
-			book_size(w, type, (int64_t)wide);
+			builtins_book_size(w, type, (int64_t)wide);
 			worker_charge_buffer(w, type, object_word(obj, l->str_wstr), wide);
 		}
 		return;
 	}
 	if (state & l->str_compact_mask) {
 		data = obj->addr + l->sizeof_compact;
-		book_size(w, type, (int64_t)(type->pre + l->sizeof_compact + (length + 1) * kind));
-		book_size(w, type, charge_str_buffers(w, type, obj, data, 0));
+		builtins_book_size(w, type,
+				   (int64_t)(type->pre + l->sizeof_compact + (length + 1) * kind));
+		builtins_book_size(w, type, charge_str_buffers(w, type, obj, data, 0));
 		return;
 	}
 	data = object_word(obj, l->str_data);
 	bytes = data ? (length + 1) * kind : 0;
-	book_size(w, type, (int64_t)type->pre + (int64_t)l->sizeof_unicode);
-	book_size(w, type, charge_str_buffers(w, type, obj, data, bytes));
+	builtins_book_size(w, type, (int64_t)type->pre + (int64_t)l->sizeof_unicode);
+	builtins_book_size(w, type, charge_str_buffers(w, type, obj, data, bytes));
 }
 
 /* Blocks of 64 slots (Modules/_collectionsmodule.c, deque_sizeof); some spare ones are kept for
@@ -283,8 +280,8 @@ static void visit_deque(struct worker *w, struct type *type, const struct object
 	if (length >> 40 || left > 63 || spare > 16)
 		return (void)w->torn++;
 	blocks = length ? (left + length + 63) / 64 : 1;
-	book_size(w, type,
-		  builtins_plain_size(type, 0) + (int64_t)(blocks * l->sizeof_deque_block));
+	builtins_book_size(
+		w, type, builtins_plain_size(type, 0) + (int64_t)(blocks * l->sizeof_deque_block));
 	book_capacity(w, type, length, 64 * (blocks + spare));
 	block_size = worker_block_size(w, object_word(obj, l->deque_leftblock));
 	if (block_size) { /* mimalloc */
@@ -305,7 +302,7 @@ static void run_array_itemsize(struct worker *w, const struct fetch *f, const ui
 
 	if (!itemsize || itemsize > 64)
 		return (void)w->torn++;
-	book_size(w, f->charge.to, (int64_t)(f->a * itemsize));
+	builtins_book_size(w, f->charge.to, (int64_t)(f->a * itemsize));
 	if (f->a)
 		worker_charge(w, &f->charge, f->b, f->a * itemsize);
 }
@@ -324,7 +321,7 @@ static void visit_array(struct worker *w, struct type *type, const struct object
 
 	if (f.a >> 40 || (uint64_t)ob_size(w, obj) > f.a)
 		return (void)w->torn++;
-	book_size(w, type, builtins_plain_size(type, 0));
+	builtins_book_size(w, type, builtins_plain_size(type, 0));
 	book_capacity(w, type, (uint64_t)ob_size(w, obj), f.a);
 	worker_fetch(w, &f);
 }
@@ -339,7 +336,7 @@ static void run_bytesio_buffer(struct worker *w, const struct fetch *f, const ui
 	    length >> 46)
 		return (void)w->torn++;
 	if (refcount_is_one(w->layout, data))
-		book_size(w, f->charge.to, (int64_t)w->layout->sizeof_bytes + length);
+		builtins_book_size(w, f->charge.to, (int64_t)w->layout->sizeof_bytes + length);
 }
 
 /* Modules/_io/bytesio.c, bytesio_sizeof: with the bytes object, which stays in the row of bytes. */
@@ -352,14 +349,14 @@ static void visit_bytesio(struct worker *w, struct type *type, const struct obje
 		.len = (uint16_t)w->layout->sizeof_var_object,
 	};
 
-	book_size(w, type, builtins_plain_size(type, 0));
+	builtins_book_size(w, type, builtins_plain_size(type, 0));
 	if (f.addr) /* not closed */
 		worker_fetch(w, &f);
 }
 
 static void visit_module(struct worker *w, struct type *type, const struct object *obj)
 {
-	book_size(w, type, builtins_plain_size(type, 0));
+	builtins_book_size(w, type, builtins_plain_size(type, 0));
 	worker_charge_buffer(w, type, object_word(obj, w->layout->module_state), 0);
 }
 
@@ -367,7 +364,7 @@ static void visit_module(struct worker *w, struct type *type, const struct objec
  */
 static void visit_descriptor(struct worker *w, struct type *type, const struct object *obj)
 {
-	book_size(w, type, builtins_plain_size(type, 0));
+	builtins_book_size(w, type, builtins_plain_size(type, 0));
 	types_get(w->types, object_word(obj, w->layout->descr_type));
 }
 
@@ -377,7 +374,7 @@ static void run_code_slots(struct worker *w, const struct fetch *f, const uint8_
 
 	if (slots >> 24)
 		return (void)w->torn++;
-	book_size(w, f->charge.to, (int64_t)(8 * slots));
+	builtins_book_size(w, f->charge.to, (int64_t)(8 * slots));
 }
 
 /* How many slots a frame of the code at @addr has for locals and stack (3.11+). */
@@ -402,7 +399,7 @@ static void fetch_code_slots(struct worker *w, struct type *type, uint64_t addr)
  * (Objects/genobject.c). */
 static void visit_generator(struct worker *w, struct type *type, const struct object *obj)
 {
-	book_size(w, type, builtins_plain_size(type, 0));
+	builtins_book_size(w, type, builtins_plain_size(type, 0));
 	fetch_code_slots(w, type, object_word(obj, w->layout->gen_code_path) & ~7ull);
 }
 
@@ -427,9 +424,9 @@ static void visit_frame(struct worker *w, struct type *type, const struct object
 	};
 
 	if (l->code_nlocalsplus == LAYOUT_NONE)
-		return book_size(w, type,
-				 builtins_plain_size(type, builtins_items(w, type, obj)) - 8);
-	book_size(w, type, builtins_plain_size(type, 0));
+		return builtins_book_size(
+			w, type, builtins_plain_size(type, builtins_items(w, type, obj)) - 8);
+	builtins_book_size(w, type, builtins_plain_size(type, 0));
 	worker_fetch(w, &f);
 }
 
@@ -462,11 +459,11 @@ static void visit_type(struct worker *w, struct type *metatype, const struct obj
 	const struct layout *l = w->layout;
 	const struct type *type = types_get(w->types, obj->addr);
 
-	book_size(w, metatype,
-		  !type ? builtins_plain_size(metatype, 0)
-			: (int64_t)metatype->pre + (type->flags & TPFLAGS_HEAPTYPE
-							    ? l->sizeof_heap_type
-							    : l->sizeof_type));
+	builtins_book_size(w, metatype,
+			   !type ? builtins_plain_size(metatype, 0)
+				 : (int64_t)metatype->pre + (type->flags & TPFLAGS_HEAPTYPE
+								     ? l->sizeof_heap_type
+								     : l->sizeof_type));
 	builtins_charge_class(w, metatype, obj, true);
 }
 

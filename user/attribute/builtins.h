@@ -56,6 +56,19 @@ static inline int64_t builtins_items(struct worker *worker, const struct type *t
 	return items;
 }
 
+/* The word at @offset behind the object's header. */
+static inline uint64_t builtins_word(const struct worker *worker, const struct object *obj,
+				     uint32_t offset)
+{
+	return object_word(obj, worker->layout->sizeof_object + offset);
+}
+
+/* So many bytes more (or less) that sys.getsizeof() counts for an instance of @type. */
+static inline void builtins_book_size(struct worker *worker, struct type *type, int64_t bytes)
+{
+	worker_tally(worker, type)->sizeof_bytes += bytes;
+}
+
 /* What object.__sizeof__ and the header in front come to (Objects/typeobject.c,
  * Python/sysmodule.c). */
 static inline int64_t builtins_plain_size(const struct type *type, int64_t items)

@@ -4,11 +4,6 @@
 #include "attribute/dicts.h"
 #include "attribute/stdlib.h"
 
-static void book_size(struct worker *w, struct type *type, uint64_t bytes)
-{
-	worker_tally(w, type)->sizeof_bytes += (int64_t)bytes;
-}
-
 /* ---- objects
  * ---------------------------------------------------------------------------------------- */
 
@@ -19,20 +14,15 @@ static void book_size(struct worker *w, struct type *type, uint64_t bytes)
  */
 enum { CDATA_PTR = 0, CDATA_NEEDSFREE = 8, CDATA_BYTES = 24, CDATA_VALUE = 64, CDATA_SIZE = 80 };
 
-static uint64_t word_behind(const struct worker *w, const struct object *obj, uint32_t offset)
-{
-	return object_word(obj, w->layout->sizeof_object + offset);
-}
-
 static void visit_cdata(struct worker *w, struct type *type, const struct object *obj)
 {
-	uint64_t at = word_behind(w, obj, CDATA_PTR),
+	uint64_t at = builtins_word(w, obj, CDATA_PTR),
 		 inside = obj->addr + w->layout->sizeof_object + CDATA_VALUE;
-	bool own = (uint32_t)word_behind(w, obj, CDATA_NEEDSFREE);
+	bool own = (uint32_t)builtins_word(w, obj, CDATA_NEEDSFREE);
 
-	book_size(w, type, (uint64_t)builtins_plain_size(type, builtins_items(w, type, obj)));
+	builtins_book_size(w, type, builtins_plain_size(type, builtins_items(w, type, obj)));
 	if (own && at != inside)
-		worker_charge_buffer(w, type, at, word_behind(w, obj, CDATA_BYTES));
+		worker_charge_buffer(w, type, at, builtins_word(w, obj, CDATA_BYTES));
 }
 
 /* ---- classes
@@ -60,21 +50,11 @@ enum {
 	INFO_SHAPE = 8,
 };
 
-static void book_table(struct worker *w, struct type *type, uint64_t addr, uint64_t count)
-{
-	if (!addr)
-		return;
-	if (count >> 40)
-		return (void)w->torn++;
-	book_size(w, type, 8 * count);
-	worker_charge_buffer(w, type, addr, 8 * count);
-}
-
 /* data: `length` to `elements`. */
 static void run_elements(struct worker *w, const struct fetch *f, const uint8_t *data)
 {
-	book_table(w, f->charge.to, load_u64(data + INFO_ELEMENTS - INFO_LENGTH),
-		   load_u64(data) + 1);
+	stdlib_book_table(w, f->charge.to, load_u64(data + INFO_ELEMENTS - INFO_LENGTH),
+			  load_u64(data) + 1, 8);
 }
 
 /* data: `format` to `shape`. */
@@ -83,7 +63,7 @@ static void run_format(struct worker *w, const struct fetch *f, const uint8_t *d
 	uint64_t shape = load_u64(data + INFO_FORMAT - INFO_SHAPE);
 
 	stdlib_book_text(w, f->charge.to, load_u64(data));
-	book_table(w, f->charge.to, shape, load_u32(data + INFO_FORMAT - INFO_NDIM));
+	stdlib_book_table(w, f->charge.to, shape, load_u32(data + INFO_FORMAT - INFO_NDIM), 8);
 }
 
 /* @info: from `size` on, up to @end. */
@@ -130,8 +110,8 @@ static void visit_class(struct worker *w, struct type *metatype, const struct ob
 	const struct type *root = ctype_root(metatype);
 	uint64_t info = obj->addr + round_up((uint64_t)w->layout->sizeof_heap_type, 16), end;
 
-	book_size(w, metatype,
-		  (uint64_t)builtins_plain_size(metatype, builtins_items(w, metatype, obj)));
+	builtins_book_size(w, metatype,
+			   builtins_plain_size(metatype, builtins_items(w, metatype, obj)));
 	builtins_charge_class(w, metatype, obj, false);
 	end = info_end(info, obj->addr + (uint64_t)root->basicsize);
 	if (end)
@@ -143,9 +123,9 @@ static void visit_class(struct worker *w, struct type *metatype, const struct ob
 /* Up to 3.12. Its own fields are counted twice: _PyDict_SizeOf() knows them already. */
 static void visit_stgdict(struct worker *w, struct type *type, const struct object *obj)
 {
-	book_size(w, type,
-		  (uint64_t)(builtins_plain_size(type, 0) + type->basicsize -
-			     (int64_t)w->layout->sizeof_dict));
+	builtins_book_size(w, type,
+			   builtins_plain_size(type, 0) + type->basicsize -
+				   (int64_t)w->layout->sizeof_dict);
 	dicts_visit(w, type, obj);
 	fetch_info(w, type, obj->addr + w->layout->sizeof_dict,
 		   obj->addr + (uint64_t)type->basicsize);

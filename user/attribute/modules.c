@@ -9,17 +9,6 @@
 #include "attribute/ctypes.h"
 #include "attribute/stdlib.h"
 
-/* Offsets are from the end of the object's header. */
-static uint64_t word_behind(const struct worker *w, const struct object *obj, uint32_t offset)
-{
-	return object_word(obj, w->layout->sizeof_object + offset);
-}
-
-static void book_size(struct worker *w, struct type *type, uint64_t bytes)
-{
-	worker_tally(w, type)->sizeof_bytes += (int64_t)bytes;
-}
-
 /*
  * PyDecObject { hash; mpd_t { flags; exp; digits; len; alloc; data }; mpd_uint_t[4] }:
  * Modules/_decimal/_decimal.c, dec_sizeof. A number of many digits has them elsewhere, unless a
@@ -35,15 +24,15 @@ enum {
 
 static void visit_decimal(struct worker *w, struct type *type, const struct object *obj)
 {
-	uint64_t alloc = word_behind(w, obj, DECIMAL_ALLOC);
+	uint64_t alloc = builtins_word(w, obj, DECIMAL_ALLOC);
 
-	book_size(w, type, (uint64_t)builtins_plain_size(type, 0));
-	if (word_behind(w, obj, DECIMAL_FLAGS) & DECIMAL_NOT_OWN)
+	builtins_book_size(w, type, builtins_plain_size(type, 0));
+	if (builtins_word(w, obj, DECIMAL_FLAGS) & DECIMAL_NOT_OWN)
 		return;
 	if (alloc >> 40)
 		return (void)w->torn++;
-	book_size(w, type, 8 * alloc);
-	worker_charge_buffer(w, type, word_behind(w, obj, DECIMAL_DATA), 8 * alloc);
+	builtins_book_size(w, type, 8 * alloc);
+	worker_charge_buffer(w, type, builtins_word(w, obj, DECIMAL_DATA), 8 * alloc);
 }
 
 /* stringio { Py_UCS4 *buf; pos; string_size; buf_size; ... }: Modules/_io/stringio.c, which has no
@@ -52,12 +41,12 @@ enum { STRINGIO_BUF = 0, STRINGIO_BUF_SIZE = 24 };
 
 static void visit_stringio(struct worker *w, struct type *type, const struct object *obj)
 {
-	uint64_t size = word_behind(w, obj, STRINGIO_BUF_SIZE);
+	uint64_t size = builtins_word(w, obj, STRINGIO_BUF_SIZE);
 
-	book_size(w, type, (uint64_t)builtins_plain_size(type, 0));
+	builtins_book_size(w, type, builtins_plain_size(type, 0));
 	if (size >> 40)
 		return (void)w->torn++;
-	worker_charge_buffer(w, type, word_behind(w, obj, STRINGIO_BUF), 4 * size);
+	worker_charge_buffer(w, type, builtins_word(w, obj, STRINGIO_BUF), 4 * size);
 }
 
 /* buffered { raw; flags...; abs_pos; buffer; ...; buffer_size; ... }: Modules/_io/bufferedio.c,
@@ -66,15 +55,15 @@ enum { BUFFERED_BUFFER = 40, BUFFERED_BUFFER_SIZE = 104, BUFFERED_SIZE = 136 };
 
 static void visit_buffered(struct worker *w, struct type *type, const struct object *obj)
 {
-	uint64_t buffer = word_behind(w, obj, BUFFERED_BUFFER),
-		 size = word_behind(w, obj, BUFFERED_BUFFER_SIZE);
+	uint64_t buffer = builtins_word(w, obj, BUFFERED_BUFFER),
+		 size = builtins_word(w, obj, BUFFERED_BUFFER_SIZE);
 
-	book_size(w, type, (uint64_t)builtins_plain_size(type, 0));
+	builtins_book_size(w, type, builtins_plain_size(type, 0));
 	if (!buffer)
 		return;
 	if (size >> 46)
 		return (void)w->torn++;
-	book_size(w, type, size);
+	builtins_book_size(w, type, size);
 	worker_charge_buffer(w, type, buffer, size);
 }
 
@@ -91,24 +80,24 @@ static void run_element_extra(struct worker *w, const struct fetch *f, const uin
 
 	if (allocated >> 40)
 		return (void)w->torn++;
-	book_size(w, f->charge.to, EXTRA_BYTES);
+	builtins_book_size(w, f->charge.to, EXTRA_BYTES);
 	worker_charge(w, &f->charge, f->addr, EXTRA_BYTES);
 	if (children == f->addr + EXTRA_ALLOCATED + 16)
 		return;
-	book_size(w, f->charge.to, 8 * allocated);
+	builtins_book_size(w, f->charge.to, 8 * allocated);
 	worker_charge(w, &f->charge, children, 8 * allocated);
 }
 
 static void visit_element(struct worker *w, struct type *type, const struct object *obj)
 {
 	struct fetch f = {
-		.addr = word_behind(w, obj, ELEMENT_EXTRA),
+		.addr = builtins_word(w, obj, ELEMENT_EXTRA),
 		.run = run_element_extra,
 		.charge = { type, NULL, TALLY_BUFFER, 0, CHARGE_NO_DICT, CHARGE_NO_DICT },
 		.len = EXTRA_ALLOCATED + 16,
 	};
 
-	book_size(w, type, (uint64_t)builtins_plain_size(type, 0));
+	builtins_book_size(w, type, builtins_plain_size(type, 0));
 	if (f.addr)
 		worker_fetch(w, &f);
 }
@@ -136,7 +125,7 @@ static void run_ndarray_bytes(struct worker *w, const struct fetch *f, const uin
 
 	if (__builtin_mul_overflow(load_u64(data), load_u64(data + f->b), &bytes) || bytes >> 46)
 		return (void)w->torn++;
-	book_size(w, f->charge.to, bytes);
+	builtins_book_size(w, f->charge.to, bytes);
 }
 
 /* array_sizeof: the object, its dimensions and strides, and the data if they are its own. */
@@ -154,7 +143,7 @@ static void visit_ndarray(struct worker *w, struct type *type, const struct obje
 
 	if (nd > NDARRAY_ND_MAX)
 		return (void)w->torn++;
-	book_size(w, type, (uint64_t)builtins_plain_size(type, 0) + 16 * nd);
+	builtins_book_size(w, type, builtins_plain_size(type, 0) + 16 * nd);
 	if (!(flags & NDARRAY_OWNDATA))
 		return; /* a view: the bytes are another's */
 	worker_charge_buffer(w, type, object_word(obj, NDARRAY_DATA), 0);

@@ -7,26 +7,15 @@
 #define PIECES_MAX (1u << 20)
 #define TEXT_MAX_LEN (1u << 20)
 
-/* Offsets are from the end of the object's header. */
-static uint64_t word_behind(const struct worker *w, const struct object *obj, uint32_t offset)
-{
-	return object_word(obj, w->layout->sizeof_object + offset);
-}
-
-static void book_size(struct worker *w, struct type *type, uint64_t bytes)
-{
-	worker_tally(w, type)->sizeof_bytes += (int64_t)bytes;
-}
-
-/* @bytes at @addr, which __sizeof__ counts where they are there. */
-static void book_table(struct worker *w, struct type *type, uint64_t addr, uint64_t bytes)
+void stdlib_book_table(struct worker *w, struct type *type, uint64_t addr, uint64_t count,
+		       uint64_t size)
 {
 	if (!addr)
 		return;
-	if (bytes >> 46)
+	if (count >> 40)
 		return (void)w->torn++;
-	book_size(w, type, bytes);
-	worker_charge_buffer(w, type, addr, bytes);
+	builtins_book_size(w, type, (int64_t)(count * size));
+	worker_charge_buffer(w, type, addr, count * size);
 }
 
 /* ---- itertools
@@ -51,16 +40,16 @@ enum {
 /* data: the length of the tuple of pools, or of the pool: one index for each. */
 static void run_indices(struct worker *w, const struct fetch *f, const uint8_t *data)
 {
-	book_table(w, f->charge.to, f->a, 8 * load_u64(data));
+	stdlib_book_table(w, f->charge.to, f->a, load_u64(data), 8);
 }
 
 static void fetch_indices(struct worker *w, struct type *type, const struct object *obj)
 {
 	struct fetch f = {
-		.addr = word_behind(w, obj, POOL) + w->layout->ob_size,
+		.addr = builtins_word(w, obj, POOL) + w->layout->ob_size,
 		.run = run_indices,
 		.charge = { .to = type },
-		.a = word_behind(w, obj, INDICES),
+		.a = builtins_word(w, obj, INDICES),
 		.len = 8,
 	};
 
@@ -69,22 +58,23 @@ static void fetch_indices(struct worker *w, struct type *type, const struct obje
 
 static void visit_product(struct worker *w, struct type *type, const struct object *obj)
 {
-	book_size(w, type, (uint64_t)builtins_plain_size(type, 0));
+	builtins_book_size(w, type, builtins_plain_size(type, 0));
 	fetch_indices(w, type, obj);
 }
 
 static void visit_combinations(struct worker *w, struct type *type, const struct object *obj)
 {
-	book_size(w, type, (uint64_t)builtins_plain_size(type, 0));
-	book_table(w, type, word_behind(w, obj, INDICES), 8 * word_behind(w, obj, COMBINATIONS_R));
+	builtins_book_size(w, type, builtins_plain_size(type, 0));
+	stdlib_book_table(w, type, builtins_word(w, obj, INDICES),
+			  builtins_word(w, obj, COMBINATIONS_R), 8);
 }
 
 static void visit_permutations(struct worker *w, struct type *type, const struct object *obj)
 {
-	book_size(w, type, (uint64_t)builtins_plain_size(type, 0));
+	builtins_book_size(w, type, builtins_plain_size(type, 0));
 	fetch_indices(w, type, obj);
-	book_table(w, type, word_behind(w, obj, PERMUTATIONS_CYCLES),
-		   8 * word_behind(w, obj, PERMUTATIONS_R));
+	stdlib_book_table(w, type, builtins_word(w, obj, PERMUTATIONS_CYCLES),
+			  builtins_word(w, obj, PERMUTATIONS_R), 8);
 }
 
 /* ---- struct
@@ -109,14 +99,14 @@ static void run_codes(struct worker *w, const struct fetch *f, const uint8_t *da
 	if (next.a == PIECES_MAX)
 		w->torn++;
 	else if (data)
-		book_table(w, f->charge.to, f->b, (next.a + 1) * CODE_SIZE);
+		stdlib_book_table(w, f->charge.to, f->b, next.a + 1, CODE_SIZE);
 	else
 		worker_fetch(w, &next);
 }
 
 static void visit_struct(struct worker *w, struct type *type, const struct object *obj)
 {
-	uint64_t codes = word_behind(w, obj, STRUCT_CODES);
+	uint64_t codes = builtins_word(w, obj, STRUCT_CODES);
 	struct fetch f = {
 		.addr = codes,
 		.run = run_codes,
@@ -125,7 +115,7 @@ static void visit_struct(struct worker *w, struct type *type, const struct objec
 		.len = 8,
 	};
 
-	book_size(w, type, (uint64_t)builtins_plain_size(type, 0));
+	builtins_book_size(w, type, builtins_plain_size(type, 0));
 	if (codes)
 		worker_fetch(w, &f);
 }
@@ -159,7 +149,7 @@ static void run_text(struct worker *w, const struct fetch *f, const uint8_t *dat
 	if (!end)
 		return worker_fetch(w, &next);
 	next.a += (uint64_t)(end - data) + 1;
-	book_size(w, f->charge.to, next.a);
+	builtins_book_size(w, f->charge.to, next.a);
 	worker_charge_buffer(w, f->charge.to, f->b, next.a);
 }
 
@@ -215,8 +205,8 @@ static void run_memo(struct worker *w, const struct fetch *f, const uint8_t *dat
 
 	if (allocated >> 40)
 		return (void)w->torn++;
-	book_table(w, f->charge.to, f->addr, MEMO_SIZE);
-	book_table(w, f->charge.to, load_u64(data + MEMO_TABLE), MEMO_ENTRY * allocated);
+	stdlib_book_table(w, f->charge.to, f->addr, 1, MEMO_SIZE);
+	stdlib_book_table(w, f->charge.to, load_u64(data + MEMO_TABLE), allocated, MEMO_ENTRY);
 }
 
 /* data: the length of the bytes object that is written into. It has a row of its own. */
@@ -226,14 +216,14 @@ static void run_output(struct worker *w, const struct fetch *f, const uint8_t *d
 
 	if (length >> 46)
 		return (void)w->torn++;
-	book_size(w, f->charge.to, w->layout->sizeof_bytes + length);
+	builtins_book_size(w, f->charge.to, w->layout->sizeof_bytes + length);
 }
 
 static void visit_pickler_with(struct worker *w, struct type *type, const struct object *obj,
 			       uint64_t output)
 {
 	struct fetch memo = {
-		.addr = word_behind(w, obj, PICKLER_MEMO),
+		.addr = builtins_word(w, obj, PICKLER_MEMO),
 		.run = run_memo,
 		.charge = { .to = type },
 		.len = MEMO_SIZE,
@@ -245,7 +235,7 @@ static void visit_pickler_with(struct worker *w, struct type *type, const struct
 		.len = 8,
 	};
 
-	book_size(w, type, (uint64_t)builtins_plain_size(type, 0));
+	builtins_book_size(w, type, builtins_plain_size(type, 0));
 	if (memo.addr)
 		worker_fetch(w, &memo);
 	if (output)
@@ -254,12 +244,12 @@ static void visit_pickler_with(struct worker *w, struct type *type, const struct
 
 static void visit_pickler(struct worker *w, struct type *type, const struct object *obj)
 {
-	visit_pickler_with(w, type, obj, word_behind(w, obj, PICKLER_OUTPUT));
+	visit_pickler_with(w, type, obj, builtins_word(w, obj, PICKLER_OUTPUT));
 }
 
 static void visit_pickler_3_13_0(struct worker *w, struct type *type, const struct object *obj)
 {
-	visit_pickler_with(w, type, obj, word_behind(w, obj, PICKLER_OUTPUT - 8));
+	visit_pickler_with(w, type, obj, builtins_word(w, obj, PICKLER_OUTPUT - 8));
 }
 
 /* The layout of the type that @type is or derives from: its rows are these sizes. */
@@ -275,15 +265,16 @@ static void visit_unpickler(struct worker *w, struct type *type, const struct ob
 {
 	const struct unpickler *u = unpickler_of(type);
 
-	book_size(w, type, (uint64_t)builtins_plain_size(type, 0));
+	builtins_book_size(w, type, builtins_plain_size(type, 0));
 	if (!u)
 		return;
-	book_table(w, type, word_behind(w, obj, UNPICKLER_MEMO),
-		   8 * word_behind(w, obj, UNPICKLER_MEMO_SIZE));
-	book_table(w, type, word_behind(w, obj, u->marks), 8 * word_behind(w, obj, u->marks_size));
-	stdlib_book_text(w, type, word_behind(w, obj, u->line));
-	stdlib_book_text(w, type, word_behind(w, obj, u->encoding));
-	stdlib_book_text(w, type, word_behind(w, obj, u->errors));
+	stdlib_book_table(w, type, builtins_word(w, obj, UNPICKLER_MEMO),
+			  builtins_word(w, obj, UNPICKLER_MEMO_SIZE), 8);
+	stdlib_book_table(w, type, builtins_word(w, obj, u->marks),
+			  builtins_word(w, obj, u->marks_size), 8);
+	stdlib_book_text(w, type, builtins_word(w, obj, u->line));
+	stdlib_book_text(w, type, builtins_word(w, obj, u->encoding));
+	stdlib_book_text(w, type, builtins_word(w, obj, u->errors));
 }
 
 /* ---- queue
@@ -295,14 +286,14 @@ enum { QUEUE_ITEMS = 24, QUEUE_CAPACITY = 32, QUEUE_SIZE = 56 };
 
 static void visit_queue(struct worker *w, struct type *type, const struct object *obj)
 {
-	uint64_t items = word_behind(w, obj, QUEUE_ITEMS),
-		 bytes = 8 * word_behind(w, obj, QUEUE_CAPACITY);
+	uint64_t items = builtins_word(w, obj, QUEUE_ITEMS),
+		 capacity = builtins_word(w, obj, QUEUE_CAPACITY);
 
-	book_size(w, type, (uint64_t)builtins_plain_size(type, 0));
+	builtins_book_size(w, type, builtins_plain_size(type, 0));
 	if (w->layout->queue_counts_items)
-		book_table(w, type, items, bytes);
+		stdlib_book_table(w, type, items, capacity, 8);
 	else
-		worker_charge_buffer(w, type, items, bytes);
+		worker_charge_buffer(w, type, items, 8 * capacity);
 }
 
 #define OWN(bytes) .own_size = (bytes)

@@ -361,10 +361,10 @@ static void tracer_budget(struct tracer *t)
 	session_stats(t->session, &stats);
 	what = spending_step(&t->spending, &stats, is_open, &t->budget_ns);
 	tracer_allow(t);
-	if (!is_open)
+	if (!is_open) {
 		keeping_step(&t->keeping, &t->spending, t->session);
-	if (!is_open)
 		t->error = session_watch_growth(t->session, t->spending.pulse.on);
+	}
 	if (!is_open && t->looked_at < t->plan->sites.count) {
 		t->budget_ns = tracer_look(t) ? 0 : clock_monotonic() + LOOK_AGAIN_NS;
 		return;
