@@ -302,24 +302,30 @@ for line in sys.stdin:
 def test_windows_leave_nothing_behind(python, tools, can_use_bpf, can_attach):
     def state(pid):
         pages = int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1])
-        return len(os.listdir(f"/proc/{pid}/fd")), pages * os.sysconf("SC_PAGESIZE")
+        maps = pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()
+        places = [line.split()[0] for line in maps if line.endswith("[uprobes]")]
+        return len(os.listdir(f"/proc/{pid}/fd")), places, pages * os.sysconf("SC_PAGESIZE")
 
     with Target(python, CHURN, 1000) as target, Watch(tools, target.pid) as watch:
         assert watch.first == "ready", watch.why
         for _ in range(5):
             watch.attach()
             watch.ask("detach")
-        before = state(watch.process.pid), state(target.pid)
+        links = links_of(watch.process)
+        before = [state(pid) for pid in (watch.process.pid, links, target.pid)]
         for _ in range(CYCLES):
             watch.attach()
             watch.ask("detach")
-        after = state(watch.process.pid), state(target.pid)
-        for (fds, rss), (fds_after, rss_after) in zip(before, after):
+        after = [state(pid) for pid in (watch.process.pid, links, target.pid)]
+        for (fds, places, rss), (fds_after, places_after, rss_after) in zip(before, after):
             assert fds_after == fds
+            # The kernel's page for instructions out of line comes with the first that needs it, and stays.
+            assert len(places_after) <= 1 and set(places) <= set(places_after)
             # The ring fills with what is seen, 40 bytes a record; a leak would be one of each of many windows.
             assert rss_after - rss < 8 << 20
         assert breakpoints(target.pid) == 0
         assert watch.stats()["lost"] == 0
+    until(lambda: name_of(links) is None, "pymemtop-links is still there")
 
 
 def test_growth_is_counted_by_size_class(python, start_target, pymemtop, can_use_bpf, can_attach):
