@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A census of a program that runs at full speed: what it does not touch is counted exactly, and the books balance."""
 
+import json
 import pathlib
+import random
+import signal
+import subprocess
+import time
 
 import books
+import patience
 import pytest
 from target import Target
 
@@ -51,6 +57,30 @@ def test_what_does_not_move_is_exact(pymemtop, interpreter):
             assert books.named(snapshot, "list")["inuse_objects"] >= 20000
         # Of one census on a busy machine nothing can be promised: it may stand still in the middle.
         assert sorted(ratios)[4] >= HANDED_OVER, ratios
+
+
+def stalled_snapshot(pymemtop, pid, moments):
+    """A snapshot by a pymemtop whose core is taken from it again and again, for longer than a census takes."""
+    command = [pymemtop.path, "snapshot", str(pid)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        for _ in range(14):
+            time.sleep(moments.random() * 0.012)
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(moments.random() * 0.06)
+            process.send_signal(signal.SIGCONT)
+        out, _ = process.communicate(timeout=patience.seconds(120))
+    assert process.returncode in (0, 6)
+    return json.loads(out)
+
+
+def test_books_balance_whatever_passes_between_two_reads(pymemtop, interpreter):
+    with Target(interpreter, TARGETS / "mover.py") as target:
+        moments = random.Random(interpreter.version)
+        for _ in range(5):
+            snapshot = stalled_snapshot(pymemtop, target.pid, moments)
+            books.check(snapshot)
+            assert books.named(snapshot, "__main__.Still")["inuse_objects"] == 20000
+            assert books.named(snapshot, "__main__.Slots")["inuse_objects"] == 20000
 
 
 def test_what_moves_is_off_by_no_more_than_moved(pymemtop, interpreter):

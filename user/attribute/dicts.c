@@ -374,7 +374,9 @@ static void dict_run_adopt(struct worker *worker, const struct fetch *f, const u
 		worker->torn++;
 		return;
 	}
-	if (dict == worker->dict_row) {
+	size = worker_block_size(worker, f->addr - dict->pre);
+	/* In an arena that is newer than their list, the walk has not met it: nobody had it. */
+	if (dict == worker->dict_row && (size || !worker_has_small_blocks(worker))) {
 		shared = !refcount_is_one(l, data);
 		if (!shared || addrset_add(worker->shared->claimed, f->addr)) {
 			charge.from = dict;
@@ -387,11 +389,10 @@ static void dict_run_adopt(struct worker *worker, const struct fetch *f, const u
 		object.to_part = TALLY_DICT;
 		object.from_part = TALLY_OBJECT;
 		object.owner = object.layout = CHARGE_NO_DICT; /* booked with the keys */
-		worker_charge(worker, &object, f->addr - dict->pre, 0);
+		worker_charge(worker, &object, f->addr - dict->pre, l->sizeof_dict + dict->pre);
 		worker_tally(worker, dict)->objects--;
 		worker_tally(worker, dict)->sizeof_bytes -= dict->basicsize + dict->pre;
 	}
-	size = worker_block_size(worker, f->addr - dict->pre);
 	if (!size)
 		size = round_up(l->sizeof_dict + dict->pre + worker->shared->hooks.extra + 8, 16);
 	dict_visit_keys(worker, &charge, data, size, !f->flag);

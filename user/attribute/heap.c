@@ -5,6 +5,7 @@
 #include "attribute/classify.h"
 #include "attribute/dicts.h"
 #include "attribute/facts_collect.h"
+#include "attribute/settle.h"
 #include "attribute/worker.h"
 #include "base/clock.h"
 #include "base/util.h"
@@ -129,34 +130,6 @@ static void adopt_static_dicts(struct taking *t)
 	worker_flush(w);
 }
 
-/* What was not booked one by one because the type says it all. */
-static void complete_tally(struct tally *tally)
-{
-	int64_t stored = 0;
-
-	for (int i = 0; i < TALLY_STORAGES; i++)
-		stored += tally->storage[i];
-	tally->storage[TALLY_NONE] += tally->objects - stored;
-}
-
-/*
- * A dict that was adopted, but had changed since its own pool was read, takes from dict's row what
- * that never had. The row has it too much in another part.
- */
-static void settle_parts(struct tally *tally)
-{
-	int64_t *largest = &tally->parts[0];
-
-	for (int i = 1; i < TALLY_PARTS; i++)
-		if (tally->parts[i] > *largest)
-			largest = &tally->parts[i];
-	for (int i = 0; i < TALLY_PARTS; i++)
-		if (tally->parts[i] < 0) {
-			*largest += tally->parts[i];
-			tally->parts[i] = 0;
-		}
-}
-
 static int64_t tally_bytes(const struct tally *tally)
 {
 	int64_t sum = 0;
@@ -235,55 +208,6 @@ static int add_row(struct heap *heap, struct facts_collect *collect, const struc
 	return !r && with_facts ? add_facts(row, collect, type, tally) : r;
 }
 
-/* The row with most of it: bytes that were @found, or else all buffers. NULL: none has any. */
-static struct heap_type *most_buffers(struct heap *heap, bool found)
-{
-	struct heap_type *most = NULL;
-	int64_t least = 0;
-
-	for (size_t i = 0; i < heap->types_count; i++) {
-		struct tally tally = tally_unpack(&heap->types[i].tally);
-		int64_t bytes = tally.parts[TALLY_BUFFER];
-
-		if (found)
-			bytes = MIN(bytes, tally.found_bytes);
-		if (bytes <= least)
-			continue;
-		least = bytes;
-		most = &heap->types[i];
-	}
-	return most;
-}
-
-/*
- * C code leaves words behind that point to blocks long free, or to another's buffer; and a block
- * that goes from one owner to another while we read may be claimed by both. More was given to rows
- * than there is: whoever found most gives it back, then whoever has most, and the books balance.
- * That is little, for most of what is found has its one owner.
- */
-static int settle_buffers(struct heap *heap, int64_t too_much)
-{
-	int r = 0;
-
-	for (int pass = 0; pass < 2; pass++) {
-		struct heap_type *most;
-
-		while (!r && too_much > 0 && (most = most_buffers(heap, !pass))) {
-			struct tally tally = tally_unpack(&most->tally);
-			int64_t bytes = MIN(too_much, tally.parts[TALLY_BUFFER]);
-
-			if (!pass)
-				bytes = MIN(bytes, tally.found_bytes);
-			tally.parts[TALLY_BUFFER] -= bytes;
-			tally.found_bytes -= MIN(tally.found_bytes, bytes);
-			heap->python_bytes -= (uint64_t)bytes;
-			too_much -= bytes;
-			r = tally_pack(&most->tally, &tally);
-		}
-	}
-	return r;
-}
-
 /* One row per type. */
 static int merge_types(struct taking *t, struct heap *heap)
 {
@@ -299,7 +223,7 @@ static int merge_types(struct taking *t, struct heap *heap)
 		.whatif = &t->shared.whatif,
 	};
 	size_t count = types_count(t->shared.types);
-	int64_t all_bytes;
+	int64_t all_bytes, lacking = 0;
 	int r = 0;
 
 	for (size_t k = 0; !r && k < t->count; k++)
@@ -315,13 +239,12 @@ static int merge_types(struct taking *t, struct heap *heap)
 		struct tally tally = tally_unpack(&type->settled);
 
 		tally_packed_fini(&type->settled); /* its room is the row's now */
-		complete_tally(&tally);
-		settle_parts(&tally);
+		lacking += settle_tally(&tally);
 		if (tally.objects || tally_bytes(&tally))
 			r = add_row(heap, &collect, type, &tally,
 				    wants_facts(t->request, type, &tally, all_bytes));
 	}
-	return r ? r : settle_buffers(heap, (int64_t)t->given_too_much);
+	return r ? r : settle_rows(heap, lacking, (int64_t)t->given_too_much);
 }
 
 /* The same for mimalloc. Its segment bytes are the sum of the four others, to the byte. */
@@ -419,6 +342,7 @@ static void sum_workers(struct taking *t, struct heap *heap)
 		for (int i = 0; i < TALLY_DICT_OWNERS; i++)
 			tally_dicts_add(&heap->by_owner[i], &w->by_owner[i], 1);
 	}
+	settle_owners(heap->by_owner);
 }
 
 /* Looks at the instances that the workers have kept, by turns. What has died since is left out. */

@@ -225,11 +225,19 @@ uint64_t worker_block_size(struct worker *worker, uint64_t addr);
 /* The same, but 0 as well where @addr is not a block's first usable byte. */
 uint64_t worker_block_at(struct worker *worker, uint64_t addr);
 
+/* Does Python have an allocator of its own, in which all small blocks are? */
+static inline bool worker_has_small_blocks(const struct worker *worker)
+{
+	const struct census *census = worker->shared->census;
+
+	return census->arenas.count || census->mimalloc.count;
+}
+
 /* @count blocks of @size, none of them an object, have an owner. */
 void worker_claim(struct worker *worker, uint64_t size, uint64_t count);
 
 /* A raw block of @size that an object of @type, of unknown insides, points to. It may be another's
- * after all, or free by now: heap.c, settle_buffers(). */
+ * after all, or free by now: settle_rows(). */
 void worker_find(struct worker *worker, struct type *type, uint64_t size);
 
 /* Runs all that was put off, and what comes of it. */
