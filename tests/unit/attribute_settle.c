@@ -176,6 +176,24 @@ static void more_than_there_is_ends(void **state)
 	drop_rows(&heap);
 }
 
+/* As a target may have it: one look at all of them for each that gives would take minutes. */
+static void very_many_rows_give_in_few_rounds(void **state)
+{
+	enum { MANY = 200000 };
+	struct heap_type *rows = calloc(MANY, sizeof(*rows));
+	struct heap heap = { .types = rows };
+
+	assert_non_null(rows);
+	for (int i = 0; i < MANY; i++)
+		add_row(&heap, (struct tally){ .parts = { 16, 64 + i % 7 } });
+	assert_int_equal(settle_rows(&heap, (int64_t)heap.python_bytes, 0), 0);
+	assert_int_equal(heap.python_bytes, 16 * MANY);
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(row_at(&heap, i).parts[TALLY_DICT], 0);
+	drop_rows(&heap);
+	free(rows);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +206,7 @@ int main(void)
 		cmocka_unit_test(buffers_are_given_back_by_who_has_most),
 		cmocka_unit_test(dicts_are_given_back_by_who_has_dicts),
 		cmocka_unit_test(more_than_there_is_ends),
+		cmocka_unit_test(very_many_rows_give_in_few_rounds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,40 +81,52 @@ static int64_t giving_bytes(const struct giving *giving, const struct tally *tal
 	return giving->found ? MIN(bytes, tally->found_bytes) : bytes;
 }
 
-static struct heap_type *giving_most(struct heap *heap, const struct giving *giving)
+static int64_t giving_most(const struct heap *heap, const struct giving *giving)
 {
-	struct heap_type *most = NULL;
-	int64_t least = 0;
+	int64_t most = 0;
 
 	for (size_t i = 0; i < heap->types_count; i++) {
 		struct tally tally = tally_unpack(&heap->types[i].tally);
-		int64_t bytes = giving_bytes(giving, &tally);
 
-		if (bytes <= least)
-			continue;
-		least = bytes;
-		most = &heap->types[i];
+		most = MAX(most, giving_bytes(giving, &tally));
 	}
 	return most;
 }
 
-/* *@too_much becomes what nobody could give back. */
-static int settle_giving(struct heap *heap, const struct giving *giving, int64_t *too_much)
+/* Rows that have less than @least are left alone. *@too_much becomes what is still too much. */
+static int settle_round(struct heap *heap, const struct giving *giving, int64_t least,
+			int64_t *too_much)
 {
-	struct heap_type *most;
 	int r = 0;
 
-	while (!r && *too_much > 0 && (most = giving_most(heap, giving))) {
-		struct tally tally = tally_unpack(&most->tally);
-		int64_t bytes = MIN(*too_much, giving_bytes(giving, &tally));
+	for (size_t i = 0; !r && *too_much > 0 && i < heap->types_count; i++) {
+		struct tally tally = tally_unpack(&heap->types[i].tally);
+		int64_t bytes = giving_bytes(giving, &tally);
 
+		if (bytes < least)
+			continue;
+		bytes = MIN(bytes, *too_much);
 		tally.parts[giving->part] -= bytes;
 		if (giving->part == TALLY_BUFFER)
 			tally.found_bytes -= MIN(tally.found_bytes, bytes);
 		heap->python_bytes -= (uint64_t)bytes;
 		*too_much -= bytes;
-		r = tally_pack(&most->tally, &tally);
+		r = tally_pack(&heap->types[i].tally, &tally);
 	}
+	return r;
+}
+
+/*
+ * Those that have at least half of what the largest has give first. What is left is less than half,
+ * so there are no more rounds than an int64_t has bits, however many rows a target brings about.
+ */
+static int settle_giving(struct heap *heap, const struct giving *giving, int64_t *too_much)
+{
+	int64_t most;
+	int r = 0;
+
+	while (!r && *too_much > 0 && (most = giving_most(heap, giving)))
+		r = settle_round(heap, giving, most / 2 + most % 2, too_much);
 	return r;
 }
 

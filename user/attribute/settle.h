@@ -21,7 +21,7 @@ void settle_owners(struct tally_dicts *by_owner);
 
 /*
  * Takes from rows of @heap what they were given too much, and from heap->python_bytes with it:
- * @dicts bytes as parts of dicts, and @buffers as buffers. Whoever has most gives it back; that is
+ * @dicts bytes as parts of dicts, and @buffers as buffers. Those with most give it back; that is
  * little, for most of what is found has its one owner. 0; -ENOMEM.
  */
 int settle_rows(struct heap *heap, int64_t dicts, int64_t buffers);
