@@ -57,7 +57,7 @@ def test_a_failing_allocation_is_one_line(pymemtop, faults, target):
             json.loads(done.stdout)
         seen += done.returncode == 1
         whole += done.returncode == 0 and at > 1000
-        at = at + 1 if at < 25 else at * 5 // 4
+        at = at + 1 if at < 150 else at * 5 // 4
     assert seen > 10
 
 

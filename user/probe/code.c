@@ -4,7 +4,11 @@
 #include "base/util.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
 
+/* More than capstone allocates while it is opened. */
+#define SPARE_BYTES (64 * KiB)
 #define FUNCTION_BYTES_MAX (512 * KiB)
 #define INSN_BYTES_MAX ((size_t)15)
 /* Functions of which the instructions are kept: they are looked at by several searches. */
@@ -33,13 +37,76 @@ struct code {
 	struct listing listings[LISTINGS]; /* by a hash of the function's start */
 };
 
+/*
+ * capstone does not look whether what it allocates for the registers' names, and when it decodes
+ * first for its table of instructions, is there (4.0.2, arch/X86/X86Module.c, X86_global_init, and
+ * utils.c, insn_find). So there is something to give up for it meanwhile.
+ */
+static _Thread_local void *code_spare;
+
+static void *code_malloc(size_t size)
+{
+	void *ret = malloc(size);
+
+	if (ret || !code_spare)
+		return ret;
+	cleanup_free(&code_spare);
+	return malloc(size);
+}
+
+static void *code_calloc(size_t count, size_t size)
+{
+	void *ret = calloc(count, size);
+
+	if (ret || !code_spare)
+		return ret;
+	cleanup_free(&code_spare);
+	return calloc(count, size);
+}
+
+static void code_set_memory(void)
+{
+	cs_opt_mem memory = { code_malloc, code_calloc, realloc, free, vsnprintf };
+
+	cs_option(0, CS_OPT_MEM, (size_t)(uintptr_t)&memory);
+}
+
+static int code_open_one(csh *ret)
+{
+	static const uint8_t nop[] = { 0x90 };
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	const uint8_t *at = nop;
+	size_t left = sizeof(nop);
+	uint64_t addr = 0;
+	cs_insn *insn;
+
+	pthread_once(&once, code_set_memory);
+	code_spare = malloc(SPARE_BYTES);
+	if (!code_spare || cs_open(CS_ARCH_X86, CS_MODE_64, ret) != CS_ERR_OK) {
+		cleanup_free(&code_spare);
+		return -ENOMEM;
+	}
+	insn = cs_malloc(*ret);
+	if (insn) {
+		cs_disasm_iter(*ret, &at, &left, &addr, insn);
+		cs_free(insn, 1);
+	} else {
+		cs_close(ret);
+	}
+	cleanup_free(&code_spare);
+	return insn ? 0 : -ENOMEM;
+}
+
 static int code_open(struct code *code)
 {
-	if (cs_open(CS_ARCH_X86, CS_MODE_64, &code->cs) != CS_ERR_OK)
-		return -ENOMEM;
-	if (cs_open(CS_ARCH_X86, CS_MODE_64, &code->plain) != CS_ERR_OK) {
+	int r = code_open_one(&code->cs);
+
+	if (r)
+		return r;
+	r = code_open_one(&code->plain);
+	if (r) {
 		cs_close(&code->cs);
-		return -ENOMEM;
+		return r;
 	}
 	code->open = true;
 	code->scratch = cs_malloc(code->plain);
