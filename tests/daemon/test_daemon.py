@@ -14,7 +14,7 @@ import daemons
 import pytest
 
 SLEEPS = "class Here: pass\nkept = [Here() for _ in range(500)]\nprint('ready')\ninput()\n"
-CAP_SYS_PTRACE, CAP_PERFMON, CAP_BPF = 19, 38, 39
+CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF = 19, 21, 38, 39
 EXACTLY_THREE = 1 << CAP_SYS_PTRACE | 1 << CAP_PERFMON | 1 << CAP_BPF
 
 
@@ -56,6 +56,18 @@ def check_rights(pid, uid):
         assert int(status_of(f"{pid}/task/{thread}")["CapEff"], 16) == EXACTLY_THREE
 
 
+def links_of(pid):
+    """Its pymemtop-links."""
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return next((int(c) for c in children if pathlib.Path(f"/proc/{c}/comm").read_text() == "pymemtop-links\n"), None)
+
+
+def wants_admin_for_probes():
+    """Of kernels before 6.10 those that name more than two levels; what they do without it is tried in tests/unit."""
+    release = tuple(int(n) for n in os.uname().release.split(".")[:2])
+    return release < (6, 10) and int(pathlib.Path("/proc/sys/kernel/perf_event_paranoid").read_text()) > 2
+
+
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 
@@ -64,9 +76,20 @@ def test_three_capabilities_and_no_more(start_daemon, start_target, system_pytho
     target = start_target(system_python, SLEEPS)
     daemon = start_daemon("-p", target.pid, "-i", "1s")
     check_rights(daemon.pid, 0)
+    links = daemons.wait_for(lambda: links_of(daemon.pid), what="pymemtop-links")
+    allowed = EXACTLY_THREE | (1 << CAP_SYS_ADMIN if wants_admin_for_probes() else 0)
+    assert int(status_of(links)["CapPrm"], 16) == int(status_of(links)["CapEff"], 16) == allowed
     daemon.wait_up(target.pid)
     assert daemon.value("pymemtop_inuse_objects", type="__main__.Here") == 500
     check_rights(daemon.pid, 0)
+
+
+@needs_root
+def test_without_events_nobody_keeps_more(start_daemon, start_target, system_python):
+    target = start_target(system_python, SLEEPS)
+    daemon = start_daemon("-p", target.pid, "--events", "off", "-i", "1s")
+    check_rights(daemon.pid, 0)
+    assert links_of(daemon.pid) is None
 
 
 @needs_root
@@ -79,6 +102,17 @@ def test_as_another_user(start_daemon, start_target, system_python, can_use_bpf)
     daemons.wait_for(lambda: daemon.value("pymemtop_overhead_ratio") is not None, what="events")
     assert daemon.processes()[target.pid]["events_error"] is None
     assert daemon.value("pymemtop_inuse_objects", type="__main__.Here") == 500
+
+
+def test_the_log_says_once_why_there_are_no_events(start_daemon, start_target, system_python, can_use_bpf):
+    target = start_target(system_python, SLEEPS, env={"PYTHONMALLOC": "malloc"})
+    daemon = start_daemon("-p", target.pid, "-i", "200ms", "--max-cpu", "50%")
+    daemon.wait_up(target.pid)
+    why = daemons.wait_for(lambda: daemon.processes()[target.pid]["events_error"], what="a reason")
+    before = daemon.processes()[target.pid]["taken_at"]
+    daemons.wait_for(lambda: daemon.processes()[target.pid]["taken_at"] > before, what="another look")
+    said = [line for line in daemon.log.splitlines() if "without events" in line]
+    assert len(said) == 1 and f"{target.pid}: watched without events: {why}" in said[0]
 
 
 def test_follows_a_restart(start_daemon, run, system_python, script):

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "daemon/rights.h"
+#include "probe/kernel.h"
 
 static void in_child(int (*body)(void))
 {
@@ -34,7 +35,7 @@ static int calls_are_denied(void)
 	char byte = 1;
 	struct iovec iov = { &byte, 1 };
 
-	if (rights_drop(NULL, NULL))
+	if (rights_drop(NULL, true, NULL) || rights_settle(NULL))
 		return 1;
 	if (!execv("/bin/true", argv) || errno != EPERM)
 		return 2;
@@ -59,13 +60,13 @@ static int becomes_nobody(void)
 {
 	const struct passwd *nobody = getpwnam("nobody");
 
-	if (rights_drop("nobody", NULL))
+	if (rights_drop("nobody", true, NULL) || rights_settle(NULL))
 		return 1;
 	if (getuid() != nobody->pw_uid || geteuid() != nobody->pw_uid ||
 	    getegid() != nobody->pw_gid)
 		return 2;
 	if (!setuid(0) || !strstr(rights_describe(), "cap_sys_ptrace") ||
-	    strstr(rights_describe(), "setuid"))
+	    strstr(rights_describe(), "setuid") || strstr(rights_describe(), "admin"))
 		return 3;
 	return access("/etc/shadow", R_OK) ? 0 : 4;
 }
@@ -77,11 +78,46 @@ static void another_user(void **state)
 	in_child(becomes_nobody);
 }
 
+/* Between the two there is CAP_SYS_ADMIN where the kernel wants it for probes, and nowhere else. */
+static int admin_while_needed(void)
+{
+	bool can = strstr(rights_describe(), "cap_sys_admin") || strstr(rights_describe(), "=ep");
+	bool wanted;
+
+	if (rights_drop(NULL, true, NULL))
+		return 1;
+	wanted = strstr(rights_describe(), "cap_sys_admin");
+	if (kernel_refuses_perf() && kernel_needs_perf() && can)
+		return 2;
+	if (rights_settle(NULL) || strstr(rights_describe(), "cap_sys_admin"))
+		return 3;
+	if (!can)
+		return wanted ? 4 : 0;
+	return wanted == (kernel_needs_perf() && kernel_refuses_perf()) ? 0 : 5;
+}
+
+static void admin(void **state)
+{
+	in_child(admin_while_needed);
+}
+
+static int no_admin_without_probes(void)
+{
+	return rights_drop(NULL, false, NULL) || strstr(rights_describe(), "cap_sys_admin");
+}
+
+static void no_admin(void **state)
+{
+	in_child(no_admin_without_probes);
+}
+
 static int unknown_user(void)
 {
 	struct error err = { 0 };
 
-	return rights_drop("no-such-user", &err) == -ENOENT && err.exit_code == EXIT_USAGE ? 0 : 1;
+	return rights_drop("no-such-user", false, &err) == -ENOENT && err.exit_code == EXIT_USAGE
+		       ? 0
+		       : 1;
 }
 
 static void unknown(void **state)
@@ -107,10 +143,9 @@ static void raised(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(denied),
-		cmocka_unit_test(another_user),
-		cmocka_unit_test(unknown),
-		cmocka_unit_test(raised),
+		cmocka_unit_test(denied),  cmocka_unit_test(another_user),
+		cmocka_unit_test(admin),   cmocka_unit_test(no_admin),
+		cmocka_unit_test(unknown), cmocka_unit_test(raised),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -163,16 +163,19 @@ int daemon_run(const struct daemon_options *options, struct error *err)
 	cleanup(daemon_fini) struct daemon d = { .options = options,
 						 .socket_fd = -1,
 						 .http_fd = -1 };
+	bool probes = options->keeper.observer.events != OBSERVER_EVENTS_OFF;
 	int r = acquire(&d, err);
 
 	if (!r)
-		r = rights_drop(options->user, err);
+		r = rights_drop(options->user, probes, err);
 	if (r)
 		return r;
-	/* Now it is small, and has as few rights as we. What fails is tried again, and then said.
-	 */
-	if (options->keeper.observer.events != OBSERVER_EVENTS_OFF)
+	/* Now it is small. What fails is tried again, and then said. */
+	if (probes)
 		(void)links_process_start();
+	r = rights_settle(err);
+	if (r)
+		return r;
 	bound_malloc();
 	r = build(&d, err);
 	if (!r)

@@ -120,6 +120,10 @@ static void note_success(struct keeper *keeper, struct watch *watch)
 	if (!watch->up)
 		log_info("%d: watched, Python %s, %s", watch->pid, v->facts.version,
 			 v->labels.service);
+	if (*watch->shown.events_error && !watch->told_events)
+		log_warning("%d: watched without events: %s", watch->pid,
+			    watch->shown.events_error);
+	watch->told_events = *watch->shown.events_error;
 	if (*v->dumped)
 		log_warning("%d is near the memory limit of its cgroup: wrote %s", watch->pid,
 			    v->dumped);

@@ -2,6 +2,7 @@
 #include "daemon/rights.h"
 
 #include "base/util.h"
+#include "probe/kernel.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -98,8 +99,10 @@ static int deny_calls(void)
 /* ---- capabilities ------------------------------------------------------------------------------
  */
 
+#define CAPS_MOST 4
+
 /* Those that we keep; how many. */
-static int wanted_caps(cap_value_t ret[3])
+static int wanted_caps(cap_value_t ret[CAPS_MOST], bool admin)
 {
 	if (!CAP_IS_SUPPORTED(CAP_BPF)) {
 		ret[0] = CAP_SYS_ADMIN;
@@ -109,13 +112,15 @@ static int wanted_caps(cap_value_t ret[3])
 	ret[0] = CAP_BPF;
 	ret[1] = CAP_PERFMON;
 	ret[2] = CAP_SYS_PTRACE;
-	return 3;
+	ret[3] = CAP_SYS_ADMIN;
+	return admin ? 4 : 3;
 }
 
-static int set_caps(void)
+/* @admin is CAP_SYS_ADMIN, which is @effective only then. */
+static int set_caps(bool admin, bool effective)
 {
-	cap_value_t wanted[3];
-	int count = wanted_caps(wanted), r = 0;
+	cap_value_t wanted[CAPS_MOST];
+	int count = wanted_caps(wanted, admin), r = 0;
 	cap_t have = cap_get_proc(), keep = cap_init();
 
 	for (int i = 0; have && keep && i < count; i++) {
@@ -124,13 +129,22 @@ static int set_caps(void)
 		if (cap_get_flag(have, wanted[i], CAP_PERMITTED, &value) || value != CAP_SET)
 			continue;
 		cap_set_flag(keep, CAP_PERMITTED, 1, &wanted[i], CAP_SET);
-		cap_set_flag(keep, CAP_EFFECTIVE, 1, &wanted[i], CAP_SET);
+		if (i < 3 || effective)
+			cap_set_flag(keep, CAP_EFFECTIVE, 1, &wanted[i], CAP_SET);
 	}
 	if (!have || !keep || cap_set_proc(keep))
 		r = errno ? -errno : -ENOMEM;
 	cap_free(have);
 	cap_free(keep);
 	return r;
+}
+
+/* Whether perf events are refused can be seen only without CAP_SYS_ADMIN. */
+static int set_caps_for_probes(void)
+{
+	int r = set_caps(kernel_needs_perf(), false);
+
+	return r ? r : set_caps(kernel_needs_perf() && kernel_refuses_perf(), true);
 }
 
 /* What exec could give back. Without CAP_SETPCAP there is no bounding set to change, and no exec
@@ -159,7 +173,7 @@ static int become(const char *user, struct error *err)
 	return 0;
 }
 
-int rights_drop(const char *user, struct error *err)
+int rights_drop(const char *user, bool probes, struct error *err)
 {
 	int r;
 
@@ -167,11 +181,18 @@ int rights_drop(const char *user, struct error *err)
 	r = become(user, err);
 	if (r)
 		return r;
-	r = set_caps();
+	r = probes ? set_caps_for_probes() : set_caps(false, true);
 	if (!r && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		r = -errno;
 	if (!r)
 		r = deny_calls();
+	return r ? error_set(err, -r, EXIT_INTERNAL, "cannot give up rights: %s", strerror(-r)) : 0;
+}
+
+int rights_settle(struct error *err)
+{
+	int r = set_caps(false, true);
+
 	return r ? error_set(err, -r, EXIT_INTERNAL, "cannot give up rights: %s", strerror(-r)) : 0;
 }
 

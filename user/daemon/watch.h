@@ -39,6 +39,7 @@ struct watch {
 	uint64_t next_at,
 		ended_at; /* monotonic; when the next visit is due, when the last one ended */
 	bool turn;	  /* has a turn with events */
+	bool told_events; /* the log says why there are none */
 	uint64_t turn_end, turn_last;
 	struct visit_facts
 		shown; /* of the last visit: while the next is under way, these are the loop's */

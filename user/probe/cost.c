@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "probe/kernel.h"
 #include "probe/links.h"
 #include "probe/links_trace.h"
 #include "probe/programs.h"
@@ -334,8 +335,8 @@ int cost_measure(enum session_link link, struct cost *ret, struct error *err)
 		r = measure_all(&m, &cost);
 	}
 	if (r == -EPERM || r == -EACCES)
-		return error_set(err, -r, EXIT_NO_PERMISSION,
-				 "cannot use BPF: run as root, or with CAP_BPF and CAP_PERFMON");
+		return error_set(err, -r, EXIT_NO_PERMISSION, "cannot use BPF: %s",
+				 kernel_rights_fix());
 	if (r)
 		return error_set(err, -r, EXIT_UNSUPPORTED,
 				 "cannot probe ourselves: %s (see pymemtop doctor)", strerror(-r));

@@ -80,15 +80,13 @@ static int try_threads(void)
 	return cost.address_space_filter ? 0 : ENOTSUP;
 }
 
-#define FIX_RIGHTS "run as root, or give CAP_BPF and CAP_PERFMON (CAP_SYS_ADMIN before 5.8)"
-
 static const struct {
 	const char *name;
 	bool required;
 	int (*try)(void);
 	const char *fix;
 } table[FEATURE_COUNT] = {
-	[FEATURE_BPF] = { "bpf", true, try_bpf, FIX_RIGHTS },
+	[FEATURE_BPF] = { "bpf", true, try_bpf, NULL },
 	[FEATURE_BTF] = { "btf", false, try_btf,
 			  "a kernel built with CONFIG_DEBUG_INFO_BTF; without it nothing is lost "
 			  "yet" },
@@ -122,6 +120,7 @@ const struct feature_result *features_get(enum feature which)
 					   .works = !error,
 					   .error = error };
 	if (error)
-		result->fix = error == EPERM || error == EACCES ? FIX_RIGHTS : table[which].fix;
+		result->fix = error == EPERM || error == EACCES ? kernel_rights_fix()
+								: table[which].fix;
 	return result;
 }

@@ -34,18 +34,19 @@ static int drop_fetches(struct bpf_program *prog)
 	return bpf_program__set_insns(prog, insns, count);
 }
 
-static int suit_kernel(struct events *programs)
+int programs_suit(struct bpf_object *object, volatile bool *has_cookie, volatile bool *has_fetch)
 {
 	struct bpf_program *prog;
 	int r = 0;
 
-	programs->rodata->has_cookie = kernel_has(KERNEL_COOKIE);
-	programs->rodata->has_fetch = kernel_has(KERNEL_FETCH);
-	if (!programs->rodata->has_cookie)
-		r = bpf_map__set_max_entries(programs->maps.places, PLACES_MAX);
-	if (programs->rodata->has_fetch)
+	*has_cookie = kernel_has(KERNEL_COOKIE);
+	*has_fetch = kernel_has(KERNEL_FETCH);
+	if (!*has_cookie)
+		r = bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "places"),
+					     PLACES_MAX);
+	if (*has_fetch)
 		return r;
-	bpf_object__for_each_program(prog, programs->obj) if (!r) r = drop_fetches(prog);
+	bpf_object__for_each_program(prog, object) if (!r) r = drop_fetches(prog);
 	return r;
 }
 
@@ -66,7 +67,8 @@ int programs_open(enum session_link link, size_t records, struct events **ret)
 		bpf_object__for_each_program(prog, programs->obj)
 			bpf_program__set_expected_attach_type(
 				prog, (enum bpf_attach_type)LINKS_UPROBE_MULTI);
-	r = suit_kernel(programs);
+	r = programs_suit(programs->obj, &programs->rodata->has_cookie,
+			  &programs->rodata->has_fetch);
 	if (r) {
 		events__destroy(programs);
 		return r;

@@ -7,6 +7,10 @@
 #include "probe/session.h"
 
 struct events; /* the skeleton */
+struct bpf_object;
+
+/* What is opened becomes what this kernel takes; the flags are those of its read-only data. */
+int programs_suit(struct bpf_object *object, volatile bool *has_cookie, volatile bool *has_fetch);
 
 /* @records: places of the ring, a power of two above RING_SLACK. Set read-only data before loading.
  */

@@ -74,9 +74,8 @@ static int load(struct session *session)
 static int load_error(struct error *err, int r)
 {
 	if (r == -EPERM || r == -EACCES)
-		return error_set(
-			err, -r, EXIT_NO_PERMISSION,
-			"cannot load BPF programs: run as root, or with CAP_BPF and CAP_PERFMON");
+		return error_set(err, -r, EXIT_NO_PERMISSION, "cannot load BPF programs: %s",
+				 kernel_rights_fix());
 	return error_set(err, -r, EXIT_UNSUPPORTED,
 			 "cannot load BPF programs: %s (see pymemtop doctor)", strerror(-r));
 }
