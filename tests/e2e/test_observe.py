@@ -10,6 +10,7 @@ import time
 import patience
 import pytest
 from probes import breakpoints
+from recording import Recording
 
 CHURN = pathlib.Path(__file__).with_name("churn.py")
 RATE = 10000 / patience.FACTOR
@@ -38,9 +39,10 @@ def node_of(snapshot):
     return next(t for t in snapshot["types"] if t["name"] == "__main__.Node")
 
 
-def within(rate, node):
-    found = node["alloc_objects_per_second"]
-    return found is not None and abs(found - rate) / rate < max(3 * (node["rate_error"] or 0), 0.1)
+def is_told(rate, node):
+    """Narrowly enough to be of use, and truly: an interval of 95%, and what the target says of itself has an error too."""
+    found, error = node["alloc_objects_per_second"], node["rate_error"]
+    return found is not None and error is not None and 0 < error <= 0.5 and abs(found - rate) < max(1.5 * error * found, 0.1 * rate)
 
 
 @pytest.fixture
@@ -65,30 +67,56 @@ def test_exact_mode_counts_all_and_drifts_nowhere(churn, pymemtop):
         assert node["rate_error"] == 0
         assert node["free_objects_per_second"] == pytest.approx(node["alloc_objects_per_second"], rel=0.002)
         print(pace.rate, node["alloc_objects_per_second"], events["coverage"])
-        same = node["alloc_objects_per_second"] == pytest.approx(pace.rate, rel=0.02)
-        if same and events["coverage"] > 0.98:
+        if node["alloc_objects_per_second"] == pytest.approx(pace.rate, rel=0.02):
             break
-    assert events["coverage"] > 0.98
+    assert events["coverage"] > 0
     assert node["alloc_objects_per_second"] == pytest.approx(pace.rate, rel=0.02)
 
 
-def test_budget_mode_keeps_its_promise(churn, pymemtop):
+def traced_ms(picture):
+    return picture["events"]["coverage"] * picture["events"]["duration_ms"]
+
+
+def was_always_on(pictures):
+    """For SECONDS at a stretch; what it took until the probes were on is not in it."""
+    known = [p for p in pictures if p["events"]["drift_objects"] is not None]
+    for i, first in enumerate(known):
+        for last in known[i + 1 :]:
+            length = last["events"]["duration_ms"] - first["events"]["duration_ms"]
+            if length >= SECONDS * 1000 and traced_ms(last) - traced_ms(first) > 0.98 * length:
+                return first, last
+    return None
+
+
+def test_exact_mode_is_always_on(churn, pymemtop, tmp_path):
+    """A machine that gives pymemtop no CPU for most of a second has a gap there, which is told: it does not each time."""
+    with Recording(pymemtop, tmp_path / "run.ndjson", churn.pid, "-i", f"{SECONDS / 4}s", "--events", "exact") as recording:
+        pictures = recording.wait(was_always_on, "a stretch without a gap", timeout=max(60, 2 * SECONDS))
+        first, last = was_always_on(pictures)
+    assert first["events"]["lost"] == last["events"]["lost"]
+    assert node_of(last)["rate_error"] == 0
+
+
+def test_budget_mode_keeps_its_promise(churn, pymemtop, tmp_path):
     # Where the machine stands still at the end of a window, that one costs more: it does not each time.
-    for _ in range(5):
-        with Pace(churn) as pace:
-            snapshot = pymemtop.json("snapshot", churn.pid, "-d", f"{patience.seconds(8)}s", "--max-overhead", f"{100 * LIMIT:g}%")
-        events, node = snapshot["events"], node_of(snapshot)
-        print(pace.rate, node["alloc_objects_per_second"], node["rate_error"], events["coverage"], events["overhead"])
-        if events["overhead"]["estimated"] <= 1.1 * LIMIT and node["rate_error"] and within(pace.rate, node):
-            break
+    interval, limit = f"{patience.seconds(4)}s", f"{100 * LIMIT:g}%"
+    with Recording(pymemtop, tmp_path / "run.ndjson", churn.pid, "-i", interval, "--max-overhead", limit) as recording:
+        count = len(recording.wait(bool, "a picture"))
+        for _ in range(12):
+            with Pace(churn) as pace:
+                pictures = recording.wait(lambda p: len(p) > count, "another picture")
+            count = len(pictures)
+            events, node = pictures[-1]["events"], node_of(pictures[-1])
+            print(pace.rate, node["alloc_objects_per_second"], node["rate_error"], events["coverage"], events["overhead"])
+            if events["overhead"]["estimated"] <= 1.1 * LIMIT and is_told(pace.rate, node):
+                break
     assert events["mode"] == "budget"
     assert events["overhead"]["limit"] == pytest.approx(LIMIT)
     # A budget is kept over any 10 s; what one window's end may overdraw is less than a tenth of it.
     assert 0 < events["overhead"]["estimated"] <= 1.1 * LIMIT
     assert 0 < events["coverage"] < 1
     assert events["drift_objects"] is None
-    assert node["rate_error"] > 0
-    assert within(pace.rate, node)
+    assert is_told(pace.rate, node), (pace.rate, node["alloc_objects_per_second"], node["rate_error"])
 
 
 def test_events_off_places_no_probe(churn, pymemtop):

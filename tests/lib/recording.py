@@ -19,6 +19,7 @@ def taken(picture):
 class Recording:
     def __init__(self, pymemtop, path, *arguments):
         self.path = path
+        self.seen, self.offset = [], 0
         self.process = subprocess.Popen(
             [pymemtop.path, "record", "-o", path, *map(str, arguments)],
             stdin=subprocess.DEVNULL,
@@ -27,8 +28,15 @@ class Recording:
         )
 
     def pictures(self):
-        text = self.path.read_text() if self.path.exists() else ""
-        return [json.loads(line) for line in text.splitlines(True) if line.endswith("\n")]
+        """All, in a list of the caller's own; each line is parsed once."""
+        if self.path.exists():
+            with open(self.path, "rb") as file:
+                file.seek(self.offset)
+                for line in file:
+                    if line.endswith(b"\n"):
+                        self.seen.append(json.loads(line))
+                        self.offset += len(line)
+        return list(self.seen)
 
     def wait(self, condition, what, timeout=60):
         """The first list of pictures that this is true of."""
