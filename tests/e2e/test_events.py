@@ -16,6 +16,8 @@ PROGRAM = pathlib.Path(__file__).with_name("event_workloads.py")
 COUNT = int(os.environ.get("PYMEMTOP_TEST_COUNT", "8000"))
 # What the marks themselves allocate: the integers and bytes between "attach" and getallocatedblocks().
 SLACK = 25
+# Who gets no core for 0.7 s has its window ended for it, which is right and is not looked at here.
+WINDOWS_MOST = 10
 
 
 @pytest.fixture
@@ -31,14 +33,21 @@ def watched(request, interpreter, tools, can_use_bpf, can_attach):
 
 def traced(target, watch, command):
     """Runs a command of the target with a window open just around it; (stats, true change of blocks)."""
-    watch.ask("reset")
-    before = watch.stats()
-    assert target.ask(command) == "go"
-    watch.attach()
-    assert target.ask("go on") == "stop"
-    watch.ask("detach")
-    stats = watch.stats()
-    change = int(target.ask("go on"))
+    for _ in range(WINDOWS_MOST):
+        watch.ask("reset")
+        before = watch.stats()
+        assert target.ask(command) == "go"
+        watch.attach()
+        assert target.ask("go on") == "stop"
+        is_whole = watch.detach()
+        stats = watch.stats()
+        change = int(target.ask("go on"))
+        if is_whole:
+            break
+        target.send("drop")
+        while target.line() != "ok":
+            pass
+    assert is_whole, "no window lasted"
     for name in "lost", "addresses_checked", "addresses_mispredicted", "hits":
         stats[name] -= before[name]
     return stats, change

@@ -32,6 +32,10 @@ class Watch:
     def attach(self):
         assert self.ask("attach").startswith("0")
 
+    def detach(self):
+        """False: the window had ended by itself, as when the machine gives us no core for a while."""
+        return self.ask("detach") == "0"
+
     def stats(self):
         pairs = (word.split("=") for word in self.ask("stats").split())
         return {name: int(value) for name, value in pairs}

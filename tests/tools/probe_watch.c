@@ -6,7 +6,9 @@
  *   probe_watch PID watch [ring_records]   reads commands from stdin, one a line:
  *       attach | detach | stats | ledger | reset | quit
  *     and answers each with one line (`stats`: name=value pairs; `ledger`: live blocks known from
- * events). probe_watch PID dump                 as watch, and prints every record to stderr
+ *     events; `detach`: 1 if the window had ended by itself).
+ *
+ *   probe_watch PID dump                 as watch, and prints every record to stderr
  *
  * --check: compare every predicted address. --perf: perf-event links.
  */
@@ -194,6 +196,15 @@ static void drain(struct session *session)
 		;
 }
 
+static bool detach(struct session *session)
+{
+	bool ended = session_has_ended(session);
+
+	session_detach(session);
+	drain(session);
+	return ended;
+}
+
 static int command(struct session *session, const char *line)
 {
 	struct error err = { 0 };
@@ -206,7 +217,7 @@ static int command(struct session *session, const char *line)
 	else if (streq(line, "growth"))
 		printf("%d\n", session_watch_growth(session, true));
 	else if (streq(line, "detach"))
-		session_detach(session), drain(session), printf("0\n");
+		printf("%d\n", detach(session));
 	else if (streq(line, "stats"))
 		drain(session), print_stats(session);
 	else if (streq(line, "ledger"))
