@@ -263,12 +263,14 @@ deb-boot: deb
 	$(Q)$(MAKE) static
 	$(Q)$(PYTHON) tests/kernels/run.py $(STATIC) --package build/deb/pymemtop_*.deb bookworm
 
-# The tests of the whole program under Debian's kernels, in emulated machines: hours.
+# The tests of the whole program under Debian's kernels, in emulated machines: hours. KERNELS=trixie for one, KERNEL_TESTS=A,B for some.
+KERNELS      ?= bullseye bookworm trixie
+KERNEL_TESTS ?= tests/e2e
 .PHONY: kernel-tests
 kernel-tests: deps
 	$(Q)tools/deps deb
 	$(Q)$(MAKE) -j2 all $(TOOLS)
-	$(Q)$(PYTHON) tests/kernels/run.py $O/pymemtop --tests tests/e2e
+	$(Q)$(PYTHON) tests/kernels/run.py $O/pymemtop --tests $(KERNEL_TESTS) $(KERNELS)
 
 # The daemon over processes that come and go: `make soak SOAK_MINUTES=30` for longer.
 SOAK_MINUTES ?= 2
@@ -304,7 +306,7 @@ help:
 	@echo 'fuzz     hostile heaps (clang)         (FUZZ_SECONDS=30)'
 	@echo 'static   build-static/pymemtop         install  honours DESTDIR and PREFIX'
 	@echo 'deb      a Debian package             soak     the daemon for minutes (SOAK_MINUTES=2)'
-	@echo 'kernel-tests  tests under other kernels, emulated (hours)'
+	@echo 'kernel-tests  tests under other kernels, emulated (hours; KERNELS=trixie, KERNEL_TESTS=tests/e2e/test_loss.py)'
 	@echo 'layouts  regenerate layout tables      clean    remove build directories'
 	@echo 'interpreters  later CPythons to test with (15 minutes, 3 GB)'
 	@echo 'Variables: V=1 SAN=1 WERROR=1 VMLINUX=fallback O=dir FOLDERS="base target"'

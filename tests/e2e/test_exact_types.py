@@ -4,6 +4,7 @@
 import collections
 import functools
 import operator
+import os
 import pathlib
 import re
 import time
@@ -14,6 +15,8 @@ from target import Target
 
 PROGRAM = pathlib.Path(__file__).with_name("event_workloads.py")
 COUNT = 4000
+# Freed at once. Fewer where the machine is emulated: the collector takes minutes there.
+AT_ONCE = int(os.environ.get("PYMEMTOP_TEST_AT_ONCE", "1000000"))
 TRIES = 8
 WORKLOADS = (
     "instances slots strings strings_moved bytes_large lists_growing dicts_large sets deques exceptions generators functions "
@@ -108,6 +111,7 @@ def was_seen_whole(pictures, first, last):
     assert all(not p["events"]["drift_objects"] for p in some)
     if any(p["partial"] or p["events"]["drift_objects"] is None for p in some):
         assert some[-1]["events"]["lost"] > 0, some[-1]["partial_reasons"]
+        print("not seen whole:", {reason for p in some for reason in p["partial_reasons"]}, some[-1]["events"]["lost"])
         return False
     return True
 
@@ -271,7 +275,7 @@ def test_a_million_in_cycles_are_freed_at_once(pymemtop, interpreter, can_use_bp
             skip_without_events(pymemtop, target)
             with exact_recording(pymemtop, tmp_path, target) as recording:
                 found = {}
-                for what, line, answer in ("made", "500000", "made"), ("freed", "", "1000000"):
+                for what, line, answer in ("made", str(AT_ONCE // 2), "made"), ("freed", "", str(AT_ONCE // 2 * 2)):
                     first = at_rest(recording)
                     assert target.ask(line) == answer
                     last = at_rest(recording)
@@ -286,7 +290,7 @@ def test_a_million_in_cycles_are_freed_at_once(pymemtop, interpreter, can_use_bp
     for what, sign in ("made", 1), ("freed", -1):
         for name in "__main__.Odd", "__main__.Even":
             census, events = found[what][name]
-            assert census == events and census[0] == sign * 500_000, (what, name)
+            assert census == events and census[0] == sign * (AT_ONCE // 2), (what, name)
         assert not [x for x in found[what].items() if not is_kept(interpreter, x[0]) and x[1][0] != x[1][1]]
 
 

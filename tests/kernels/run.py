@@ -8,7 +8,8 @@
 Needs root, debootstrap, a Debian mirror and qemu-system-x86; the machines are emulated, which takes some minutes each. Roots are kept in ~/.cache/pymemtop/kernels (1 to 3 GB each). The package is for bookworm.
 
 With --tests, Python tests are run there instead, those at or under these paths (A,B), by tests/run.py. They, the program and the tools beside it are those of this tree and its
-libraries, so that runs on bookworm's root whatever the kernel. As everything is emulated, what they wait for may take so many times as long, and what keeps a pace keeps so much of it: --patience. Hours.
+libraries, so that runs on bookworm's root whatever the kernel. As everything is emulated, what they wait for may take so many times as long, and what keeps a pace keeps so much of it: --patience. Hours; each file
+is told as it ends, and has a limit of its own (tests/lib/pythontests.py).
 """
 
 import argparse
@@ -18,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 MIRROR = "http://deb.debian.org/debian"
 HERE = pathlib.Path(__file__).resolve().parent
@@ -34,7 +36,7 @@ ulimit -l unlimited  # before 5.11 programs count
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 cd /root/tree || exit 1
 uname -r
-export HOME=/root LANG=C.UTF-8 PYMEMTOP_REQUIRE_BPF=1 PYMEMTOP_TEST_PATIENCE={patience} PYMEMTOP_TEST_COUNT=2000 PYMEMTOP_TEST_SECONDS=60 PYMEMTOP_TEST_KILLS=3 PYMEMTOP_TEST_CYCLES=20
+export HOME=/root LANG=C.UTF-8 PYMEMTOP_REQUIRE_BPF=1 PYMEMTOP_TEST_PATIENCE={patience} PYMEMTOP_TEST_COUNT=2000 PYMEMTOP_TEST_AT_ONCE=100000 PYMEMTOP_TEST_SECONDS=60 PYMEMTOP_TEST_KILLS=3 PYMEMTOP_TEST_CYCLES=20
 exec python3 tests/run.py {only} python
 """
 UNIT = """[Unit]
@@ -127,12 +129,31 @@ def boot(root, kernels, directory, timeout):
     # What is slow to emulate and changes nothing of what is tested: mitigations, five levels of page tables.
     command += ["-append", "root=/dev/vda rw console=ttyS0 quiet systemd.show_status=false panic=-1 mitigations=off no5lvl nowatchdog"]
     command += ["-serial", f"file:{directory}/console", "-serial", f"file:{said}"]
+    process = subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=timeout)
-    except subprocess.TimeoutExpired:
+        told, ended = tell(process, said, timeout)
+    finally:
+        process.kill()
+        process.wait()
+    if not ended:
         print(f"no end after {timeout} s; the console's last words:")
-        print((directory / "console").read_text(errors="replace")[-2000:])
-    return said.read_text(errors="replace").replace("\r", "")
+        print((directory / "console").read_text(errors="replace")[-2000:], flush=True)
+    return told
+
+
+def tell(process, said, timeout):
+    """What the machine prints, as it prints it; and whether it came to its end."""
+    deadline, told = time.monotonic() + timeout, ""
+    while True:
+        ended = process.poll() is not None
+        text = said.read_text(errors="replace").replace("\r", "") if said.exists() else ""
+        # Whole lines: a character may be half written.
+        text = text if ended else text[: text.rfind("\n") + 1]
+        print(text[len(told) :], end="", flush=True)
+        told = text
+        if ended or time.monotonic() > deadline:
+            return told, ended
+        time.sleep(1)
 
 
 def main():
@@ -151,9 +172,11 @@ def main():
         root = make_tested_root() if options.tests else kernels
         fill(root, options, package)
         with tempfile.TemporaryDirectory() as directory:
+            print(f"== {release}, {time.strftime('%H:%M:%S')}", flush=True)
             said = boot(root, kernels, pathlib.Path(directory), options.timeout or (14400 if options.tests else 1800))
-        print(f"== {release}\n{said}", flush=True)
-        bad += not re.search(r"^[1-9]\d* passed, 0 failed, \d+ skipped\s*\Z", said, re.M)
+        good = re.search(r"^[1-9]\d* passed, 0 failed, \d+ skipped\s*\Z", said, re.M)
+        print(f"== {release}, {time.strftime('%H:%M:%S')}: {'good' if good else 'FAIL'}", flush=True)
+        bad += not good
     return bad
 
 
