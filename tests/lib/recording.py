@@ -16,6 +16,13 @@ def taken(picture):
     return datetime.datetime.fromisoformat(picture["taken_at"].replace("Z", "+00:00")).timestamp()
 
 
+def said(picture):
+    """Of its events what explains most."""
+    events = picture["events"]
+    names = "mode", "duration_ms", "coverage", "records", "lost", "drift_objects", "growth_coverage", "overhead"
+    return {"partial_reasons": picture["partial_reasons"], **{name: events[name] for name in names}}
+
+
 class Recording:
     def __init__(self, pymemtop, path, *arguments):
         self.path = path
@@ -46,7 +53,11 @@ class Recording:
             assert self.process.poll() is None, self.process.stderr.read()
             return pictures if condition(pictures) else None
 
-        return wait_for(look, timeout=timeout, what=what)
+        try:
+            return wait_for(look, timeout=timeout, what=what)
+        finally:
+            # Shown where the test fails.
+            print(len(self.seen), "pictures; of the last:", said(self.seen[-1]) if self.seen else None)
 
     def fresh(self, count=1):
         """All pictures, when so many have been begun since the call."""
