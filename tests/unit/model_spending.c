@@ -88,6 +88,33 @@ static void a_limit_is_kept(void **state)
 	assert_true(spending_overhead(&s, &stats) > 1);
 }
 
+/* Turns that were measured at a bad moment would let no window come, ever. */
+static void what_is_too_dear_is_measured_again(void **state)
+{
+	struct spending s = { .pid = getpid(), .hit_ns = 1000, .opening_ns = 2000 };
+	struct session_stats stats = { 0 };
+	uint64_t next = 0;
+
+	if (cost_measure(SESSION_LINK_AUTO, &s.cost, NULL))
+		skip();
+	s.cost.turn_ns = 1e9;
+	spending_look(&s);
+	spend(10000000);
+	spending_look(&s);
+	assert_int_equal(spending_limit(&s, 0.01, 10, &stats), 0);
+	spend(20000000);
+	assert_int_equal(spending_step(&s, &stats, false, &next), BUDGET_WAIT);
+	assert_float_equal(s.cost.turn_ns, 1e9, 0);
+	s.hope_ns -= 62 * NSEC_PER_SEC;
+	assert_int_equal(spending_step(&s, &stats, false, &next), BUDGET_WAIT);
+	assert_true(s.cost.turn_ns < 1e9);
+	assert_float_equal(s.budget.config.turn_cost_ns, cost_turn_ns(&s.cost, 10), 1);
+	/* And not at every step. */
+	s.cost.turn_ns = 1e9;
+	spending_step(&s, &stats, false, &next);
+	assert_float_equal(s.cost.turn_ns, 1e9, 0);
+}
+
 static void a_plan_is_priced(void **state)
 {
 	struct site place = { .role = SITE_FRESH, .emulated = true };
@@ -123,6 +150,7 @@ int main(void)
 		cmocka_unit_test(who_runs_is_seen_to),
 		cmocka_unit_test(hits_have_their_price),
 		cmocka_unit_test(a_limit_is_kept),
+		cmocka_unit_test(what_is_too_dear_is_measured_again),
 		cmocka_unit_test(a_plan_is_priced),
 		cmocka_unit_test(who_is_gone_earns_no_less),
 	};

@@ -10,6 +10,8 @@
 /* Whose waiting is looked at. */
 #define THREADS_MAX 64
 #define LATE_NS (3 * NSEC_PER_MSEC)
+/* Later than what is measured is remembered (cost_recall()). */
+#define HOPE_NS (61 * NSEC_PER_SEC)
 
 /* A target that is gone has run as long as it was seen to: not less. */
 static uint64_t spending_ran(const struct spending *s)
@@ -79,8 +81,28 @@ int spending_limit(struct spending *s, double limit, size_t sites,
 	if (r)
 		return r;
 	pulse_init(&s->pulse, limit, s->opening_ns, 0);
+	s->hope_ns = reading.now_ns;
 	s->has_budget = true;
 	return 0;
+}
+
+/*
+ * Where turns are too dear for any window nobody learns that they are not: they may have been
+ * measured while the machine was busy, which only adds.
+ */
+static void spending_hope(struct spending *s, uint64_t now_ns)
+{
+	struct cost again, *cost = &s->cost;
+	struct budget *b = &s->budget;
+	double ratio;
+
+	s->hope_ns = now_ns;
+	if (cost_recall(cost->link, &again, NULL) || again.turn_ns >= cost->turn_ns)
+		return;
+	ratio = cost_turn_ns(&again, 1) / cost_turn_ns(cost, 1);
+	cost->turn_ns = again.turn_ns;
+	budget_turn_costs(b, b->config.turn_cost_ns * ratio,
+			  (b->config.turn_cost_ns + b->first_ns) * ratio);
 }
 
 enum budget_action spending_step(struct spending *s, const struct session_stats *stats,
@@ -93,6 +115,10 @@ enum budget_action spending_step(struct spending *s, const struct session_stats 
 	pulse_step(&s->pulse, (uint64_t)s->budget.earned_ns, stats->growth_hits,
 		   is_open || s->pulse.on);
 	*ret_next_ns = reading.now_ns + next;
+	if (is_open || what != BUDGET_WAIT)
+		s->hope_ns = reading.now_ns;
+	else if (reading.now_ns - s->hope_ns > HOPE_NS)
+		spending_hope(s, reading.now_ns);
 	return what;
 }
 

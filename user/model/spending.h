@@ -21,6 +21,7 @@ struct spending {
 	double ran;		  /* share of the time in which the target ran before the start */
 	uint64_t ran_ns, seen_ns; /* its CPU time, and the time, as of the last _look() */
 	bool has_budget;
+	uint64_t hope_ns; /* when a window was open last, or what one costs was measured */
 	struct budget budget;
 	struct pulse pulse;
 };
@@ -35,8 +36,11 @@ void spending_look(struct spending *spending);
 int spending_limit(struct spending *spending, double limit, size_t sites,
 		   const struct session_stats *stats);
 
-/* With a limit. What to do now; *ret_next_ns: when to ask again (monotonic). spending->pulse.on
- * says whether opened pools may be counted between windows. */
+/*
+ * With a limit. What to do now; *ret_next_ns: when to ask again (monotonic). spending->pulse.on
+ * says whether opened pools may be counted between windows. After a minute without a window, what
+ * one costs is measured again.
+ */
 enum budget_action spending_step(struct spending *spending, const struct session_stats *stats,
 				 bool is_open, uint64_t *ret_next_ns);
 /* @sites of them came, or went; @next will. */
