@@ -121,7 +121,7 @@ def boot(root, kernels, directory, timeout):
     disk, said = directory / "disk", directory / "said"
     size = int(subprocess.run(["du", "-sm", root], capture_output=True, text=True, check=True).stdout.split()[0])
     command = ["mke2fs", "-q", "-t", "ext4", "-d", root, disk, f"{size * 3 // 2 + 300}M"]
-    subprocess.run(command, check=True)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     kernel, initrd = (max((kernels / "boot").glob(f"{name}-*")) for name in ("vmlinuz", "initrd.img"))
     command = ["nice", "-n", "19", "qemu-system-x86_64", "-name", "pmt-kernels", "-accel", "tcg,thread=multi,tb-size=768", "-cpu", "max", "-smp", "2"]
     command += ["-m", "2560", "-nographic", "-no-reboot", "-nic", "none", "-kernel", kernel, "-initrd", initrd]
@@ -135,8 +135,8 @@ def boot(root, kernels, directory, timeout):
     finally:
         process.kill()
         process.wait()
-    if not ended:
-        print(f"no end after {timeout} s; the console's last words:")
+    if not ended or not told:
+        print(f"no end after {timeout} s" if not ended else f"qemu ended with status {process.returncode}", "; the console's last words:")
         print((directory / "console").read_text(errors="replace")[-2000:], flush=True)
     return told
 
