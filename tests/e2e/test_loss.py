@@ -38,6 +38,7 @@ BURST = 100000
 # Rings that hold less than a burst: the smallest there is; one that is only too small while nobody reads it.
 TINY, SMALL = "32KiB", "1MiB"
 # A machine that gives pymemtop no CPU for most of a second makes a gap, which counts as one: of those there are fewer than that.
+# How many a burst loses depends on who of the two gets more of the machine.
 GAPS = 100
 LOST = re.compile(r"\blost ([\d,]+)|\b([\d,]+) lost\b")
 
@@ -50,6 +51,10 @@ def target(can_use_bpf, can_attach):
 
 def drift_of(picture):
     return picture["events"]["drift_objects"] or picture["events"]["drift_bytes"]
+
+
+def tells_of_a_full_ring(picture):
+    return any("event records were lost" in r and "ring full" in r for r in picture["partial_reasons"])
 
 
 def is_whole(picture):
@@ -72,20 +77,18 @@ def node_of(picture):
 def test_a_loss_is_told_and_healed(pymemtop, target, tmp_path, ring, stopped):
     with Recording(pymemtop, tmp_path / "run.ndjson", target.pid, "-i", "300ms", "--events", "exact", "--ring", ring) as rec:
         before = rec.wait(lambda p: p and is_whole(p[-1]), "a whole picture")
-        known = before[-1]["events"]["lost"] + GAPS
-        assert known < 2 * GAPS
+        assert before[-1]["events"]["lost"] < GAPS and not any(map(tells_of_a_full_ring, before))
         if stopped:
             rec.process.send_signal(signal.SIGSTOP)
         assert target.ask(str(BURST)) == "done"
         if stopped:
             rec.process.send_signal(signal.SIGCONT)
-        after = rec.wait(lambda p: p[-1]["events"]["lost"] > known and is_whole(p[-1]) and not drift_of(p[-1]),
+        after = rec.wait(lambda p: any(map(tells_of_a_full_ring, p)) and is_whole(p[-1]) and not drift_of(p[-1]),
                          "the loss, and a whole picture without drift")
-    told = next(i for i, p in enumerate(after) if p["events"]["lost"] > known)
+    told = next(i for i, p in enumerate(after) if tells_of_a_full_ring(p))
     first, last = after[told], after[-1]
     assert 0 < first["events"]["lost"] < 5 * BURST
-    reasons = [r for r in first["partial_reasons"] if "event records were lost" in r]
-    assert first["partial"] and reasons and "ring full" in reasons[0], first["partial_reasons"]
+    assert first["partial"]
     # No drift is claimed of a ledger that was not whole, and no rate is called exact that is not.
     assert first["events"]["drift_objects"] is None
     assert node_of(first)["rate_error"] is None
@@ -103,9 +106,10 @@ def test_the_screen_tells_of_a_loss(pymemtop, target):
     command = [pymemtop.path, "top", target.pid, "-i", "300ms", "--events", "exact", "--ring", TINY]
     with Terminal(command) as terminal:
         terminal.wait(lambda rows: lost_of(rows) is not None)
-        assert lost_of(terminal.screen()) < GAPS
+        known = lost_of(terminal.screen())
+        assert known < GAPS
         assert target.ask(str(BURST)) == "done"
-        terminal.wait(lambda rows: (lost_of(rows) or 0) > 2 * GAPS)
+        terminal.wait(lambda rows: (lost_of(rows) or 0) > known)
         # And goes on, with ages and rates.
         terminal.wait(lambda rows: any("__main__.Node" in row for row in rows))
         terminal.press("q")
@@ -120,9 +124,10 @@ def test_a_batch_of_text_tells_of_a_loss(pymemtop, target):
     ) as top:
         try:
             lines = iter(top.stdout.readline, "")
-            assert next(lost for lost in (lost_of([line]) for line in lines) if lost is not None) < GAPS
+            known = next(lost for lost in (lost_of([line]) for line in lines) if lost is not None)
+            assert known < GAPS
             assert target.ask(str(BURST)) == "done"
-            assert any((lost_of([line]) or 0) > 2 * GAPS for line in lines)
+            assert any((lost_of([line]) or 0) > known for line in lines)
         finally:
             top.terminate()
             top.stdout.read()
@@ -139,9 +144,8 @@ def test_a_loss_in_the_daemon_is_told_and_healed(pymemtop, target, tmp_path):
             return json.loads(done.stdout)
 
         wait_for(lambda: is_whole(take()), what="a whole picture")
-        known = take()["events"]["lost"] + GAPS
-        assert known < 2 * GAPS
-        assert daemon.value("pymemtop_events_lost_total", pid=target.pid) < 2 * GAPS
+        known = take()["events"]["lost"]
+        assert known < GAPS and daemon.value("pymemtop_events_lost_total", pid=target.pid) < GAPS
         assert target.ask(str(BURST)) == "done"
         told = wait_for(lambda: ((p := take())["events"]["lost"] or 0) > known and p, what="the loss")
         # The first that told of it may have come and gone between two looks: the next has nothing to compare with yet.
