@@ -155,7 +155,7 @@ input()
 
 def test_types_of_which_nothing_lives_long_have_their_rates(pymemtop, can_use_bpf, can_attach):
     with Target("/usr/bin/python3", BURSTS) as target:
-        words = "record", target.pid, "--events", "exact", "-i", "5s", "-d", "6s"
+        words = "record", target.pid, "--events", "exact", "-i", f"{patience.seconds(5)}s", "-d", f"{patience.seconds(6)}s"
         process = subprocess.Popen([pymemtop.path, *map(str, words)], stdout=subprocess.PIPE)
         first = json.loads(process.stdout.readline())  # it is attached
         target.send()
