@@ -15,14 +15,28 @@ static void add(struct flows *flows, int count, uint64_t bytes)
 
 /* A sample of @seconds in which the target ran all the time and paid nothing; as much again passed
  * before it unseen. */
+static struct progress_span all_now;
+
 static void cut(struct flows *flows, double seconds, bool lost)
 {
-	static struct progress_span all;
 	struct progress_span span = { .wall = seconds, .cpu = seconds, .records = 1000 };
 
-	all.wall += 2 * seconds;
-	all.cpu += 2 * seconds;
-	flows_cut(flows, &span, &all, lost);
+	all_now.wall += 2 * seconds;
+	all_now.cpu += 2 * seconds;
+	flows_cut(flows, &span, &all_now, lost);
+}
+
+static void begin(struct flows *flows)
+{
+	all_now = (struct progress_span){ 0 };
+	flows_begin(flows, all_now);
+}
+
+static void idle(struct flows *flows, double seconds)
+{
+	all_now.wall += seconds;
+	all_now.cpu += seconds;
+	flows_now(flows, all_now);
 }
 
 /* One look at a part of the time. */
@@ -34,7 +48,7 @@ static void one_window_says_nothing_of_the_rest(void **state)
 	struct flows_rates rates;
 
 	assert_int_equal(flows_new(&flows), 0);
-	flows_begin(flows, &all);
+	flows_begin(flows, all);
 	all.wall = all.cpu = 110;
 	add(flows, 10, 16);
 	flows_cut(flows, &window, &all, false);
@@ -52,6 +66,7 @@ static void nothing_traced_says_nothing(void **state)
 	struct flows_rates rates;
 
 	assert_int_equal(flows_new(&flows), 0);
+	begin(flows);
 	add(flows, 3, 48);
 	assert_false(flows_rates(flows, TYPE, 1, &rates));
 }
@@ -62,6 +77,7 @@ static void full_coverage_is_exact(void **state)
 	struct flows_rates rates;
 
 	assert_int_equal(flows_new(&flows), 0);
+	begin(flows);
 	add(flows, 100, 48);
 	cut(flows, 0.5, false);
 	add(flows, 300, 48);
@@ -82,6 +98,7 @@ static void what_windows_did_not_meet_is_not_known(void **state)
 	struct flows_rates rates;
 
 	assert_int_equal(flows_new(&flows), 0);
+	begin(flows);
 	cut(flows, 1, false);
 	cut(flows, 1, false);
 	assert_true(flows_rates(flows, TYPE, 0.1, &rates));
@@ -102,7 +119,7 @@ static void what_an_open_window_did_not_meet_is_not_there(void **state)
 	struct flows_rates rates;
 
 	assert_int_equal(flows_new(&flows), 0);
-	flows_begin(flows, &all);
+	flows_begin(flows, all);
 	for (int i = 1; i <= 4; i++) {
 		all.wall = all.cpu = 1.01 * i;
 		flows_cut(flows, &window, &all, false);
@@ -110,7 +127,9 @@ static void what_an_open_window_did_not_meet_is_not_there(void **state)
 	assert_true(flows_rates(flows, TYPE, 0.9, &rates));
 	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 0, 0);
 	assert_float_equal(rates.per_second[FLOWS_FREE_BYTES], 0, 0);
-	flows_idle(flows, 1);
+	all.wall += 1;
+	all.cpu += 1;
+	flows_now(flows, all);
 	assert_true(flows_rates(flows, TYPE, 0.9, &rates));
 	assert_true(isnan(rates.per_second[FLOWS_ALLOC_OBJECTS]));
 }
@@ -122,6 +141,7 @@ static void windows_give_an_interval(void **state)
 	struct flows_rates even, uneven;
 
 	assert_int_equal(flows_new(&flows), 0);
+	begin(flows);
 	for (int i = 0; i < 20; i++) {
 		add(flows, 1000, 16);
 		cut(flows, 0.1, false);
@@ -145,6 +165,7 @@ static void old_samples_and_restarts_are_forgotten(void **state)
 	struct flows_rates rates;
 
 	assert_int_equal(flows_new(&flows), 0);
+	begin(flows);
 	add(flows, 1000000, 16);
 	cut(flows, 1, false);
 	for (int i = 0; i < FLOWS_SAMPLES; i++) {
@@ -175,6 +196,7 @@ static void rates_are_of_the_time_since_the_mark(void **state)
 	struct flows_rates rates, missed;
 
 	assert_int_equal(flows_new(&flows), 0);
+	begin(flows);
 	for (int i = 0; i < 20; i++) {
 		add(flows, 95 + i % 10, 16);
 		cut(flows, 0.1, false);
@@ -185,11 +207,13 @@ static void rates_are_of_the_time_since_the_mark(void **state)
 		cut(flows, 0.1, false);
 	}
 	assert_true(flows_rates(flows, TYPE, 0.1, &rates));
-	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 9950, 1);
-	assert_float_equal(rates.per_second[FLOWS_ALLOC_BYTES], 16 * 9950, 16);
+	/* When it changed between two samples nobody knows: half of 0.1 s of 0.8 at the old rate.
+	 */
+	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 9390, 5);
+	assert_float_equal(rates.per_second[FLOWS_ALLOC_BYTES], 16 * 9390, 80);
 	assert_true(rates.error > 0 && rates.error < 0.2);
 	flows_mark(flows); /* none since: rates are the last that are known, and may have changed */
-	flows_idle(flows, 1);
+	idle(flows, 1);
 	assert_true(flows_rates(flows, TYPE, 0.1, &rates));
 	assert_float_equal(rates.per_second[FLOWS_ALLOC_OBJECTS], 9950, 1);
 	assert_true(isnan(rates.error));
@@ -211,6 +235,7 @@ static void lost_records_leave_no_interval(void **state)
 	struct flows_rates rates;
 
 	assert_int_equal(flows_new(&flows), 0);
+	begin(flows);
 	for (int i = 0; i < 10; i++) {
 		add(flows, 100, 16);
 		cut(flows, 0.1, i == 4);
@@ -241,6 +266,7 @@ static void a_slowed_target_is_counted_as_if_unwatched(void **state)
 	struct flows_rates rates;
 
 	assert_int_equal(flows_new(&flows), 0);
+	begin(flows);
 	for (int pass = 0; pass < 2; pass++) {
 		/* An operation: 800 ns of its own, four hits at 800, and 200 for the first of them.
 		 * Alone, the clock: one of them. */
@@ -274,6 +300,7 @@ static double error_with(double missed)
 	struct flows_rates rates;
 
 	assert_int_equal(flows_new(&flows), 0);
+	begin(flows);
 	for (int i = 0; i < 40; i++) {
 		all.wall = all.cpu = all.wall + 0.1;
 		add(flows, 1000, 16);
@@ -292,6 +319,55 @@ static void what_was_missed_is_slowed_too(void **state)
 	assert_true(cut < whole + 0.15);
 }
 
+/* A target whose CPU time has doubled since the mark does twice as much: the rate is of that time.
+ */
+static void cpu_time_is_that_of_the_time_asked_for(void **state)
+{
+	struct progress_span window = { 10e-3, 10e-3, 0, 1e-4, 0, 1000, true }, all = { 0 };
+	cleanup(flows_freep) struct flows *flows = NULL;
+	struct flows_rates rates[2];
+
+	assert_int_equal(flows_new(&flows), 0);
+	flows_begin(flows, all);
+	for (int pass = 0; pass < 2; pass++) {
+		flows_mark(flows);
+		for (int i = 0; i < 30; i++) {
+			all.wall += 0.1;
+			all.cpu += pass ? 0.08 : 0.04;
+			add(flows, 1000, 16);
+			flows_cut(flows, &window, &all, false);
+		}
+		flows_now(flows, all);
+		assert_true(flows_rates(flows, TYPE, 0.1, &rates[pass]));
+		assert_true(rates[pass].error < 0.3);
+	}
+	/* 1000 in 10 ms of CPU time. */
+	assert_float_equal(rates[0].per_second[FLOWS_ALLOC_OBJECTS], 40000, 4000);
+	assert_float_equal(rates[1].per_second[FLOWS_ALLOC_OBJECTS], 80000, 8000);
+}
+
+static void a_burst_at_the_end_makes_what_follows_uncertain(void **state)
+{
+	double errors[2];
+
+	for (int pass = 0; pass < 2; pass++) {
+		cleanup(flows_freep) struct flows *flows = NULL;
+		struct flows_rates rates;
+
+		assert_int_equal(flows_new(&flows), 0);
+		begin(flows);
+		for (int i = 0; i < 10; i++) {
+			add(flows, 1000, 16);
+			flows_surge(flows, pass && i == 9 ? 50 : 0);
+			cut(flows, 0.1, false);
+		}
+		idle(flows, 0.5);
+		assert_true(flows_rates(flows, TYPE, 0.1, &rates));
+		errors[pass] = rates.error;
+	}
+	assert_true(errors[1] > errors[0] + 0.5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +382,8 @@ int main(void)
 		cmocka_unit_test(old_samples_and_restarts_are_forgotten),
 		cmocka_unit_test(a_slowed_target_is_counted_as_if_unwatched),
 		cmocka_unit_test(what_was_missed_is_slowed_too),
+		cmocka_unit_test(cpu_time_is_that_of_the_time_asked_for),
+		cmocka_unit_test(a_burst_at_the_end_makes_what_follows_uncertain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

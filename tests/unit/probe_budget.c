@@ -339,109 +339,86 @@ static void windows_do_not_end_for_what_is_in_them(void **state)
 	assert_float_equal(seen_of_batches(101 * MS, 3000, 2000), 1, 0.05);
 }
 
-static double uniform(void)
+/* A batch that falls into a closing is dear, but does not make it last longer than it did. */
+static void a_batch_in_a_closing_does_not_lengthen_it(void **state)
 {
-	return (double)rand() / RAND_MAX;
-}
+	struct budget_reading at = { 1000000000, 1000000000, 0 };
+	struct budget budget;
+	uint64_t next;
 
-static struct budget_sample sample(double seconds, double count)
-{
-	return (struct budget_sample){ seconds, count, 50 * seconds, 0 };
-}
-
-/* Windows of a target that varies. */
-static struct budget_sample varying(double rate)
-{
-	double seconds = 0.02 + 0.03 * uniform();
-
-	return sample(seconds, floor(seconds * rate * (0.5 + uniform()) + uniform()));
-}
-
-/* The true rate lies in the interval in at least 95 of 100 runs, however few are new. */
-static void interval_holds(void **state)
-{
-	static const size_t recents[] = { 1, 2, 3, 12 };
-	size_t runs = 2000;
-
-	srand(1);
-	for (size_t k = 0; k < ARRAY_SIZE(recents); k++) {
-		size_t inside = 0, given = 0;
-
-		for (size_t run_index = 0; run_index < runs; run_index++) {
-			struct budget_sample samples[12];
-			struct budget_estimate found;
-
-			for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
-				samples[i] = varying(1e5);
-			if (!budget_estimate(samples, ARRAY_SIZE(samples), recents[k], 0, &found))
-				continue;
-			given++;
-			inside += fabs(found.rate - 1e5) <= found.half;
-		}
-		assert_true(given >= runs * 9 / 10);
-		assert_true(inside >= given * 94 / 100); /* 95 minus the noise of 2000 runs */
+	assert_int_equal(budget_init(&budget, &usual, &at), 0);
+	assert_int_equal(budget_step(&budget, &at, &next), BUDGET_OPEN);
+	budget_turned(&budget, true, 1e6, &at);
+	for (int i = 0; i < 50; i++) { /* next to nothing is hit */
+		at.now_ns += 10 * MS;
+		at.ran_ns += 10 * MS;
+		budget_step(&budget, &at, &next);
 	}
+	budget_ended(&budget, &at);
+	at.now_ns += 3 * MS;
+	at.ran_ns += 3 * MS;
+	at.hits += 2000; /* 2 ms of the target */
+	budget_turned(&budget, false, 1e6, &at);
+	assert_in_range(budget.config.exit_ns, 1, 5 * MS);
 }
 
-/* The rate changes: those before do not count, or are allowed for. */
-static void interval_holds_behind_a_change(void **state)
+/* A window that would have stayed, until a burst came: how much that was, against what was before.
+ */
+static void a_burst_that_ends_a_window_is_told(void **state)
 {
-	static const double factors[] = { 0.1, 0.5, 0.8, 1.2, 2, 10 };
-	size_t runs = 500;
+	struct budget_reading at = { 1000000000, 1000000000, 0 };
+	struct budget budget;
+	uint64_t next;
 
-	srand(2);
-	for (size_t k = 0; k < ARRAY_SIZE(factors); k++) {
-		for (size_t recent = 3; recent <= 12; recent += 3) {
-			size_t inside = 0;
-
-			for (size_t run_index = 0; run_index < runs; run_index++) {
-				struct budget_sample samples[40];
-				struct budget_estimate found;
-
-				for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
-					samples[i] = varying(i + recent < ARRAY_SIZE(samples)
-								     ? 1e5 * factors[k]
-								     : 1e5);
-				assert_true(budget_estimate(samples, ARRAY_SIZE(samples), recent, 0,
-							    &found));
-				inside += fabs(found.rate - 1e5) <= found.half;
-			}
-			if (inside < runs * 85 / 100)
-				fail_msg("%g times, %zu new: %zu of %zu", factors[k], recent,
-					 inside, runs);
-		}
+	assert_int_equal(budget_init(&budget, &usual, &at), 0);
+	assert_int_equal(budget_step(&budget, &at, &next), BUDGET_OPEN);
+	budget_turned(&budget, true, 1e6, &at);
+	for (int i = 0; i < 100; i++) { /* 0.1% of the time */
+		at.now_ns += 10 * MS;
+		at.ran_ns += 10 * MS;
+		at.hits += 10;
+		budget_step(&budget, &at, &next);
 	}
+	assert_true(budget.until_ns == UINT64_MAX);
+	budget_ended(&budget, &at);
+	budget.cut = false; /* somebody else ended it */
+	assert_true(budget_surge(&budget, 0.001) == 0);
+	for (int i = 0; i < 2; i++) { /* half of it */
+		at.now_ns += 10 * MS;
+		at.ran_ns += 10 * MS;
+		at.hits += 5000;
+		budget_ended(&budget, &at);
+	}
+	assert_float_equal(budget_surge(&budget, 0.005), 100, 1);
+	assert_true(budget_surge(&budget, 0.6) == 0); /* no more than what was before */
 }
 
-static void estimate_edges(void **state)
+/* What comes in lumps wants a full bucket, but is looked at every few seconds all the same. */
+static void pauses_are_bounded(void **state)
 {
-	struct budget_sample samples[] = { sample(1, 100), sample(1, 100), sample(1, 100) };
-	struct budget_estimate found;
+	struct budget_reading at = { 1000000000, 1000000000, 0 };
+	uint64_t next, closed = 0, longest = 0;
+	struct budget budget;
 
-	assert_false(budget_estimate(samples, 0, 0, 0, &found));
-	assert_false(budget_estimate(samples, 1, 1, 0, &found));
-	assert_false(budget_estimate(samples, 3, 0, 0, &found)); /* who knows what it did since */
-	assert_int_equal(found.first, 0);
-	for (size_t i = 0; i < 3; i++)
-		samples[i].wall = 1; /* all was seen */
-	assert_true(budget_estimate(samples, 2, 1, 0, &found));
-	assert_true(found.rate == 100 && found.half == 0 && found.first == 1);
-	assert_true(budget_estimate(samples, 3, 2, 1, &found)); /* not the last second */
-	assert_true(found.rate == 100 && found.half > 0);	/* counting alone is uncertain */
-	samples[0] = samples[1] = samples[2] = sample(0.03, 3e6);
-	assert_false(budget_estimate(samples, 1, 1, 0, &found));
-	assert_true(budget_estimate(samples, 2, 2, 0, &found));
-	assert_true(budget_estimate(samples, 3, 2, 0, &found));
-	assert_true(found.half < 0.01 * found.rate);
-	for (size_t i = 0; i < 3; i++)
-		samples[i].missed = 0.003;
-	assert_true(budget_estimate(samples, 3, 2, 0, &found));
-	assert_true(found.half > 0.09 * found.rate);
-	assert_false(budget_mean(samples, 1, 0.5, &found));
-	assert_true(budget_mean(samples, 3, 0.5, &found));
-	assert_float_equal(found.rate, 1e8, 1);
-	assert_true(found.half > 0.09 * found.rate);
-	assert_true(budget_mean(samples, 1, 1, &found) && found.half == 0);
+	assert_int_equal(budget_init(&budget, &usual, &at), 0);
+	while (at.now_ns < 300 * NSEC_PER_SEC) {
+		enum budget_action action = budget_step(&budget, &at, &next);
+
+		if (action == BUDGET_OPEN && closed)
+			longest = MAX(longest, at.now_ns - closed);
+		if (action == BUDGET_CLOSE)
+			closed = at.now_ns;
+		if (action != BUDGET_WAIT) {
+			budget_turned(&budget, action == BUDGET_OPEN, 1e5, &at);
+			continue;
+		}
+		next = MIN(next, MS);
+		at.now_ns += next;
+		at.ran_ns += next / 10;
+		at.hits += budget.open && at.now_ns / MS % 100 == 0 ? 5000 : 0;
+	}
+	assert_true(closed > 0);
+	assert_in_range(longest, 1, 6 * NSEC_PER_SEC);
 }
 
 int main(void)
@@ -458,9 +435,9 @@ int main(void)
 		cmocka_unit_test(an_allowance_is_what_the_budget_has),
 		cmocka_unit_test(looks_are_paid_for),
 		cmocka_unit_test(windows_do_not_end_for_what_is_in_them),
-		cmocka_unit_test(interval_holds),
-		cmocka_unit_test(interval_holds_behind_a_change),
-		cmocka_unit_test(estimate_edges),
+		cmocka_unit_test(a_batch_in_a_closing_does_not_lengthen_it),
+		cmocka_unit_test(a_burst_that_ends_a_window_is_told),
+		cmocka_unit_test(pauses_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

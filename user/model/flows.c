@@ -2,7 +2,7 @@
 #include "model/flows.h"
 
 #include "base/util.h"
-#include "probe/budget.h"
+#include "probe/estimate.h"
 
 #include <errno.h>
 #include <math.h>
@@ -13,6 +13,9 @@
 
 /* What the samples stand for is known to that: no need to know it better. */
 #define WANT_CLOCK 0.05
+
+/* CPU time is booked too late to say much of a shorter time. */
+#define ASKED_LEAST 0.1
 
 struct flows_sample {
 	uint64_t number;
@@ -35,10 +38,10 @@ struct flows {
 	struct progress_span all[FLOWS_SAMPLES + 1]; /* readings when each of them ended, and when
 							the one before the oldest did */
 	bool lost[FLOWS_SAMPLES], settled[FLOWS_SAMPLES];
-	double missed[FLOWS_SAMPLES];
-	uint64_t mark;
-	double idle;
-	struct progress progress; /* of the samples kept, the oldest first */
+	double missed[FLOWS_SAMPLES], surge[FLOWS_SAMPLES];
+	uint64_t mark;			 /* the first sample of the time that is asked for, */
+	struct progress_span begun, now; /* and the readings when that began, and when it ends */
+	struct progress progress;	 /* of the samples kept, the oldest first */
 	bool is_known;
 	double all_seconds; /* since the restart */
 	bool any_lost;
@@ -110,12 +113,18 @@ static struct progress_span *flows_all(struct flows *flows, uint64_t number)
 	return &flows->all[number % ARRAY_SIZE(flows->all)];
 }
 
-/* Wall time from the end of the sample before to that of @number. */
-static double flows_wall(const struct flows *flows, uint64_t number)
+/* What passed from the end of the sample before to that of @number. */
+static struct progress_span flows_passed(const struct flows *flows, uint64_t number)
 {
 	size_t room = ARRAY_SIZE(flows->all);
 
-	return flows->all[number % room].wall - flows->all[(number - 1) % room].wall;
+	return progress_minus(&flows->all[number % room], &flows->all[(number - 1) % room]);
+}
+
+/* The first sample of the time that is asked for, of those that are kept from @first on. */
+static uint64_t flows_asked(const struct flows *flows, uint64_t first)
+{
+	return MIN(MAX(flows->mark, first), flows->number);
 }
 
 static void flows_look(struct flows *flows)
@@ -128,6 +137,10 @@ static void flows_look(struct flows *flows)
 				      flows_all(flows, flows->first - 1)),
 	};
 
+	view.asked = progress_minus(&flows->now, &flows->begun);
+	if (view.asked.wall < ASKED_LEAST)
+		view.asked.wall = 0;
+	view.asked_count = (size_t)(flows->number - flows_asked(flows, flows->first));
 	for (uint64_t n = flows->first; n < flows->number; n++) {
 		spans[view.count] = flows->spans[n % FLOWS_SAMPLES];
 		clocks[view.count++] = flows->clocks[n % FLOWS_SAMPLES];
@@ -135,9 +148,10 @@ static void flows_look(struct flows *flows)
 	flows->is_known = progress_tell(&view, &flows->progress);
 }
 
-void flows_begin(struct flows *flows, const struct progress_span *all)
+void flows_begin(struct flows *flows, struct progress_span all)
 {
-	*flows_all(flows, flows->number - 1) = *all;
+	*flows_all(flows, flows->number - 1) = all;
+	flows->begun = flows->now = all;
 }
 
 void flows_cut(struct flows *flows, const struct progress_span *span,
@@ -153,8 +167,9 @@ void flows_cut(struct flows *flows, const struct progress_span *span,
 	if (flows->number - flows->first > FLOWS_SAMPLES)
 		flows->first = flows->number - FLOWS_SAMPLES;
 	flows->missed[flows->number % FLOWS_SAMPLES] = 0;
+	flows->surge[flows->number % FLOWS_SAMPLES] = 0;
 	flows->settled[flows->number % FLOWS_SAMPLES] = false;
-	flows->idle = 0;
+	flows->now = *all;
 	flows_look(flows);
 }
 
@@ -168,6 +183,11 @@ void flows_missed(struct flows *flows, double seconds)
 	flows->missed[flows->number % FLOWS_SAMPLES] += seconds;
 }
 
+void flows_surge(struct flows *flows, double times)
+{
+	flows->surge[flows->number % FLOWS_SAMPLES] = times;
+}
+
 void flows_settled(struct flows *flows)
 {
 	flows->settled[flows->number % FLOWS_SAMPLES] = true;
@@ -176,11 +196,13 @@ void flows_settled(struct flows *flows)
 void flows_mark(struct flows *flows)
 {
 	flows->mark = flows->number;
+	flows->begun = flows->now;
 }
 
-void flows_idle(struct flows *flows, double seconds)
+void flows_now(struct flows *flows, struct progress_span all)
 {
-	flows->idle = seconds;
+	flows->now = all;
+	flows_look(flows);
 }
 
 void flows_clock(struct flows *flows, const struct progress_span *span)
@@ -225,23 +247,45 @@ static uint64_t flows_known(const struct flows *flows)
 
 /* Numbers flows_known() .. number-1 as samples of one count; how many. */
 static size_t flows_gather(const struct flows *flows, const struct flows_row *row,
-			   enum flows_count which, struct budget_sample ret[FLOWS_SAMPLES])
+			   enum flows_count which, struct estimate_sample ret[FLOWS_SAMPLES])
 {
 	size_t count = 0;
 
 	for (uint64_t n = flows_known(flows); n < flows->number && count < FLOWS_SAMPLES; n++) {
 		const struct flows_sample *s = row ? &row->samples[n % FLOWS_SAMPLES] : NULL;
+		struct progress_span passed = flows_passed(flows, n);
 		double seconds = flows->progress.seconds[n - flows->first];
 
-		ret[count] = (struct budget_sample){
+		passed = progress_minus(&passed, &flows->spans[n % FLOWS_SAMPLES]);
+		ret[count] = (struct estimate_sample){
 			.seconds = seconds,
 			.count = s && s->number == n ? (double)s->counts[which] : 0,
-			.wall = flows_wall(flows, n),
+			.gap = progress_between(&flows->progress, &passed),
 			.missed = flows_missed_of(flows, n, seconds),
+			.surge = flows->surge[n % FLOWS_SAMPLES],
 		};
 		count++;
 	}
 	return count;
+}
+
+/* What lies between the samples that there are of the time that is asked for and either end of it.
+ */
+static void flows_ends(const struct flows *flows, struct estimate_view *view)
+{
+	uint64_t first = flows_asked(flows, flows_known(flows));
+	size_t room = ARRAY_SIZE(flows->all);
+	struct progress_span before =
+		progress_minus(&flows->begun, &flows->all[(first - 1) % room]);
+	struct progress_span forgotten =
+		progress_minus(&flows->all[(first - 1) % room], &flows->begun);
+	struct progress_span after =
+		progress_minus(&flows->now, &flows->all[(flows->number - 1) % room]);
+
+	view->recent = (size_t)(flows->number - first);
+	view->before = progress_between(&flows->progress, &before);
+	view->idle = progress_between(&flows->progress, &after) +
+		     progress_between(&flows->progress, &forgotten);
 }
 
 static bool flows_are_lossy(const struct flows *flows, size_t first)
@@ -267,27 +311,16 @@ static bool flows_exact(const struct flows *flows, const struct flows_row *row,
 	return true;
 }
 
-/* Over the samples from @first on, of @samples. */
-static bool flows_mean(const struct budget_sample *samples, size_t first, size_t count, double *ret)
-{
-	double seconds = 0, sum = 0;
-
-	for (size_t i = first; i < count; i++) {
-		seconds += samples[i].seconds;
-		sum += samples[i].count;
-	}
-	*ret = seconds > 0 ? sum / seconds : 0;
-	return seconds > 0;
-}
-
 /* Did the samples from @first on leave next to nothing out? */
 static bool flows_saw_all(const struct flows *flows, size_t first)
 {
-	double traced = 0, passed = flows->idle;
+	struct progress_span idle = progress_minus(
+		&flows->now, &flows->all[(flows->number - 1) % ARRAY_SIZE(flows->all)]);
+	double traced = 0, passed = idle.wall;
 
 	for (uint64_t n = flows_known(flows) + first; n < flows->number; n++) {
 		traced += flows->spans[n % FLOWS_SAMPLES].wall;
-		passed += flows_wall(flows, n);
+		passed += flows_passed(flows, n).wall;
 	}
 	return traced >= ALL_SEEN * passed;
 }
@@ -300,28 +333,39 @@ static void flows_doubt_zeros(struct flows_rates *rates)
 			rates->per_second[i] = rates->per_second[i + 1] = NAN;
 }
 
+/* All counts are of the same samples, so they weigh alike. */
+static void flows_weigh(const struct flows *flows, const struct flows_row *row,
+			const struct estimate *found, struct flows_rates *ret)
+{
+	struct estimate_sample samples[FLOWS_SAMPLES];
+
+	for (int i = 0; i < FLOWS_COUNTS; i++) {
+		size_t count = flows_gather(flows, row, (enum flows_count)i, samples);
+
+		for (size_t k = found->first; k < count; k++)
+			ret->per_second[i] += found->weights[k] * samples[k].count;
+	}
+}
+
 bool flows_rates(const struct flows *flows, uint64_t type, double coverage, struct flows_rates *ret)
 {
-	uint64_t mark = MIN(MAX(flows->mark, flows_known(flows)), flows->number);
 	const struct flows_row *row = flows_row(flows, type);
-	struct budget_sample samples[FLOWS_SAMPLES];
+	struct estimate_sample samples[FLOWS_SAMPLES];
+	struct estimate_view view = { .samples = samples };
 	struct flows_rates rates = { .error = NAN };
-	struct budget_estimate found;
-	size_t count;
+	struct estimate found;
 
 	if (coverage >= 1)
 		return flows_exact(flows, row, ret);
 	if (!flows->is_known)
 		return false;
-	count = flows_gather(flows, row, FLOWS_ALLOC_OBJECTS, samples);
-	if (budget_estimate(samples, count, (size_t)(flows->number - mark), flows->idle, &found) &&
-	    found.rate > 0 && !flows_are_lossy(flows, found.first))
+	view.count = flows_gather(flows, row, FLOWS_ALLOC_OBJECTS, samples);
+	flows_ends(flows, &view);
+	if (estimate_rate(&view, &found) && found.rate > 0 && !flows_are_lossy(flows, found.first))
 		rates.error = found.half / found.rate + flows->progress.error;
-	for (int i = 0; i < FLOWS_COUNTS; i++) {
-		flows_gather(flows, row, (enum flows_count)i, samples);
-		if (!flows_mean(samples, found.first, count, &rates.per_second[i]))
-			return false;
-	}
+	if (!view.count || !(found.weights[view.count - 1] > 0))
+		return false;
+	flows_weigh(flows, row, &found, &rates);
 	if (!flows_saw_all(flows, found.first))
 		flows_doubt_zeros(&rates);
 	*ret = rates;

@@ -41,7 +41,7 @@ DEFINE_CLEANUP(struct flows, flows_free)
 int flows_add(struct flows *flows, uint64_t type, enum flows_count objects, uint64_t bytes);
 
 /* The first sample begins. @all: a reading of wall, cpu and cost, from whenever they count. */
-void flows_begin(struct flows *flows, const struct progress_span *all);
+void flows_begin(struct flows *flows, struct progress_span all);
 
 /*
  * Ends the sample at hand, in which passed what @span says, and begins the next. @all: as of now,
@@ -55,13 +55,15 @@ bool flows_want_clock(const struct flows *flows);
 
 /* Of the sample at hand: so many seconds belong to it that were not seen. */
 void flows_missed(struct flows *flows, double seconds);
+/* It is ended by a burst: so many times its own rate came at its end. */
+void flows_surge(struct flows *flows, double times);
 /* It does not begin with what the opening of a window held up. */
 void flows_settled(struct flows *flows);
 
-/* Samples from here on are those that the next rates are to be of. */
+/* The next rates are to be of the time from here on: after flows_now(), or a cut. */
 void flows_mark(struct flows *flows);
-/* So many seconds have passed since the last cut. */
-void flows_idle(struct flows *flows, double seconds);
+/* @all: as of now, some time after the last cut. */
+void flows_now(struct flows *flows, struct progress_span all);
 
 /* The clock's site alone was probed for @span, right after the sample that was cut last. */
 void flows_clock(struct flows *flows, const struct progress_span *span);
@@ -75,7 +77,7 @@ void flows_restart(struct flows *flows);
 
 /*
  * Rates of @type. @coverage: share of the time that the samples cover. 1, all of it: rates over all
- * the time since the restart; less: estimated for the time since the mark (budget_estimate()), as
+ * the time since the restart; less: estimated for the time since the mark (estimate_rate()), as
  * an unwatched target would have them (probe/progress.h). False where nothing was traced, or it
  * cannot be told. What was not seen has a rate of 0 where all was seen, else none (NAN).
  */

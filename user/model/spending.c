@@ -235,6 +235,21 @@ double spending_missed(const struct spending *s, uint64_t end_ns, uint64_t most_
 								: 0;
 }
 
+void spending_sample(struct spending *s)
+{
+	s->sample_spent = s->budget.spent_ns;
+	s->sample_ns = s->budget.last.now_ns;
+}
+
+double spending_surge(const struct spending *s, uint64_t end_ns)
+{
+	double seconds = end_ns > s->sample_ns ? (double)(end_ns - s->sample_ns) : 0;
+
+	if (!s->has_budget || !(seconds > 0))
+		return 0;
+	return budget_surge(&s->budget, (s->budget.spent_ns - s->sample_spent) / seconds);
+}
+
 double spending_overhead(const struct spending *s, const struct session_stats *stats)
 {
 	double earned = budget_earned((double)(clock_monotonic() - s->seen_ns),

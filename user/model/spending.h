@@ -23,6 +23,8 @@ struct spending {
 	bool has_budget;
 	uint64_t hope_ns; /* when a window was open last, or what one costs was measured */
 	struct budget budget;
+	double sample_spent; /* when the sample at hand began */
+	uint64_t sample_ns;
 	struct pulse pulse;
 };
 
@@ -82,6 +84,12 @@ double spending_bare(const struct spending *spending, size_t site);
 /* The moment now. */
 void spending_moment(const struct spending *spending, const struct session *session,
 		     struct events_moment *ret);
+
+/* A sample begins. */
+void spending_sample(struct spending *spending);
+/* How many times as much as in that sample was hit at its end, if that was a burst that ended the
+ * window at @end_ns; else 0. After spending_ended(). */
+double spending_surge(const struct spending *spending, uint64_t end_ns);
 
 /* Is the window that has begun meant to last for so long? */
 bool spending_is_long(const struct spending *spending, uint64_t least_ns);

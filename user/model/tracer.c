@@ -174,7 +174,8 @@ static void tracer_cut_at(struct tracer *t, const struct events_moment *moment)
 	flows_cut(t->flows, &span, &all, t->lost != t->lost_cut);
 	t->lost_cut = t->lost;
 	t->traced_ns += now - t->window_ns;
-	t->window_ns = t->cut_ns = now;
+	t->window_ns = now;
+	spending_sample(&t->spending);
 }
 
 /* The window's end, as far as it is known: at @end_ns. */
@@ -243,6 +244,7 @@ static void tracer_close_window(struct tracer *t)
 	tracer_drain(t);
 	tracer_resolve(t, UINT64_MAX);
 	flows_missed(t->flows, spending_missed(&t->spending, end, t->window_ns + SAMPLE_NS));
+	flows_surge(t->flows, spending_surge(&t->spending, end));
 	tracer_cut_window(t, end);
 	blocks_clear(&t->blocks);
 	tracer_forget_moved(t);
@@ -264,6 +266,7 @@ static int tracer_open_window(struct tracer *t, struct error *err)
 	t->window_ns = session_begun(t->session)->ns;
 	metronome_begin(&t->metronome, &t->spending, session_begun(t->session));
 	tracer_turned(t, true, sites);
+	spending_sample(&t->spending);
 	return 0;
 }
 
@@ -295,6 +298,7 @@ static void tracer_settle(struct tracer *t, size_t sites)
 	now.is_running = session_is_hit(t->session);
 	t->window_ns = now.ns;
 	metronome_begin(&t->metronome, &t->spending, &now);
+	spending_sample(&t->spending);
 	flows_settled(t->flows);
 }
 
@@ -487,15 +491,13 @@ static int tracer_start_budget(struct tracer *t, struct error *err)
 int tracer_start(struct tracer *t, struct error *err)
 {
 	struct events_moment now;
-	struct progress_span begin;
 	int r;
 
 	spending_look(&t->spending);
 	spending_moment(&t->spending, t->session, &now);
 	forked_look(&t->forked, t->options.proc->pid, now.ns); /* those it has already are clean */
-	t->start_ns = t->cut_ns = now.ns;
-	begin = spending_span(&t->spending, &now);
-	flows_begin(t->flows, &begin);
+	t->start_ns = now.ns;
+	flows_begin(t->flows, spending_span(&t->spending, &now));
 	r = t->options.exact ? tracer_open_window(t, err) : tracer_start_budget(t, err);
 	if (!r)
 		r = -pthread_create(&t->thread, NULL, tracer_main, t);
@@ -517,10 +519,13 @@ void tracer_take_lock(struct tracer *t)
 
 void tracer_lock(struct tracer *t)
 {
+	struct events_moment now;
+
 	tracer_take_lock(t);
 	if (!t->error)
 		tracer_cut(t);
-	flows_idle(t->flows, (double)(clock_monotonic() - t->cut_ns) / 1e9);
+	spending_moment(&t->spending, t->session, &now);
+	flows_now(t->flows, spending_span(&t->spending, &now));
 }
 
 const struct blocks *tracer_blocks(const struct tracer *t)

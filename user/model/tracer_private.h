@@ -39,7 +39,6 @@ struct tracer {
 	struct blocks blocks;
 	uint64_t lost;	     /* as last looked at */
 	uint64_t lost_cut;   /* when the last sample ended */
-	uint64_t cut_ns;     /* when that was */
 	uint64_t lost_begin; /* when the census began */
 	uint64_t lost_restart[16];
 	uint64_t grown[TRACER_CLASSES];

@@ -27,11 +27,8 @@
 #define OVER 4		/* times that is what it may take: what is left is for other windows */
 #define LITTLE 0.5	/* of what it was to take: the window goes on */
 #define WANTED 1.0	/* times what is enough for a window there should be when it begins */
-#define LEAST_SAMPLES 2 /* the first are of a target that was just held up */
+#define PAUSE_NS 2e9	/* it is not waited longer for more than that */
 #define EARNING_NS 3e9
-#define ALL_SEEN 1.001	/* times the seconds that were traced passed: the clock was read twice */
-#define NEWEST 4	/* samples are used at least, however few came since the last time */
-#define UNLIKE 2.0	/* half-widths of the 95% interval */
 #define CREDIT_SLOTS 20 /* for a first window soon; they are the first to be forgotten */
 
 double budget_earned(double wall_ns, double ran_ns, int cores)
@@ -168,6 +165,8 @@ static void budget_see_load(struct budget *b, double cost, double wall)
 	b->open_wall = b->open_wall * kept + wall;
 	if (wall > 0)
 		b->load = MIN(0.7 * b->load + 0.3 * cost / wall, (double)b->config.cores);
+	if (wall >= (double)STEP_LEAST_NS)
+		b->step_load = MIN(cost / wall, (double)b->config.cores);
 }
 
 /* Not at the first drop: a window costs its turns, so wait for one that is worth them. */
@@ -216,13 +215,14 @@ static void budget_plan_anew(struct budget *b)
 static void budget_plan_next(struct budget *b)
 {
 	double enough = budget_enough(b), least = WANTED * enough;
-	double missing;
+	double missing, most, wait;
 
 	/* What comes in lumps that are large against the bucket wants a fuller one. */
 	b->wanted_ns = b->cut ? 2 * MAX(b->wanted_ns, enough) : 0.8 * b->wanted_ns;
-	b->wanted_ns = MIN(MAX(b->wanted_ns, least), MAX(b->capacity_ns / 2, least));
+	most = MIN(b->capacity_ns / 2, PAUSE_NS * b->share * b->earning);
+	b->wanted_ns = MIN(MAX(b->wanted_ns, least), MAX(most, least));
 	missing = MAX(b->wanted_ns - budget_room(b), 0.0);
-	double wait = missing / MAX(b->share * b->earning, 1e-9);
+	wait = missing / MAX(b->share * b->earning, 1e-9);
 
 	b->next_ns = b->last.now_ns +
 		     (uint64_t)MIN(wait * (0.67 + 0.66 * budget_chance(b)), (double)BUDGET_SPAN_NS);
@@ -296,6 +296,13 @@ void budget_ended(struct budget *budget, const struct budget_reading *reading)
 	budget->cut = reading->now_ns < budget->until_ns;
 }
 
+double budget_surge(const struct budget *b, double load)
+{
+	double end = MAX(b->step_load, b->load);
+
+	return b->cut && b->until_ns == UINT64_MAX && end > load ? end / MAX(load, 1e-9) : 0;
+}
+
 uint64_t budget_allowed(const struct budget *b)
 {
 	return b->last.hits + (uint64_t)(MAX(budget_left(b), 0.0) / b->config.price_ns);
@@ -320,10 +327,11 @@ void budget_looked(struct budget *budget, double share, const struct budget_read
 	budget_spend(budget, 2 * budget_turn_cost(budget) * share);
 }
 
-/* The next way out may be a longer one: it is forgotten slower than it is learnt. */
-static void budget_learn_exit(struct budget *b, double cost)
+/* The next way out may be a longer one: it is forgotten slower than it is learnt. Hits went on for
+ * as long as it took at most: a burst in it does not make it longer. */
+static void budget_learn_exit(struct budget *b, double cost, double wall)
 {
-	double took = cost / MAX(b->load, 0.01);
+	double load = MAX(b->load, b->step_load), took = MIN(cost / MAX(load, 0.01), wall);
 
 	b->config.exit_ns = (uint64_t)MAX(took, 0.7 * (double)b->config.exit_ns + 0.3 * took);
 }
@@ -349,10 +357,11 @@ void budget_passed(struct budget *budget, double ns)
 void budget_turned(struct budget *budget, bool open, double turn_ns,
 		   const struct budget_reading *reading)
 {
+	uint64_t begun_ns = budget->last.now_ns;
 	double cost = budget_account(budget, reading);
 
 	if (!open)
-		budget_learn_exit(budget, cost);
+		budget_learn_exit(budget, cost, (double)(budget->last.now_ns - begun_ns));
 	budget_passed(budget, turn_ns);
 	budget->open = open;
 	budget_shape(budget);
@@ -372,163 +381,4 @@ double budget_coverage(const struct budget *budget, uint64_t now_ns)
 double budget_overhead(const struct budget *budget)
 {
 	return budget->earned_ns > 0 ? budget->spent_ns / budget->earned_ns : 0;
-}
-
-double budget_student(size_t freedom)
-{
-	static const double t[] = { 0,	   12.706, 4.303, 3.182, 2.776, 2.571, 2.447,
-				    2.365, 2.306,  2.262, 2.228, 2.201, 2.179, 2.160,
-				    2.145, 2.131,  2.120, 2.110, 2.101, 2.093, 2.086 };
-
-	if (freedom < ARRAY_SIZE(t))
-		return t[freedom];
-	return 1.96 + 2.5 / (double)freedom; /* close enough */
-}
-
-/* Sums over a run of samples. */
-struct budget_sums {
-	size_t count;
-	double seconds, events, wall, missed;
-	double events_2, seconds_2, both; /* of squares, and of products */
-};
-
-static void budget_add(struct budget_sums *s, const struct budget_sample *sample)
-{
-	s->count++;
-	s->seconds += sample->seconds;
-	s->events += sample->count;
-	s->wall += sample->wall;
-	if (sample->seconds > 0)
-		s->missed += sample->missed * sample->count / sample->seconds;
-	s->events_2 += sample->count * sample->count;
-	s->seconds_2 += sample->seconds * sample->seconds;
-	s->both += sample->count * sample->seconds;
-}
-
-static struct budget_sums budget_sum(const struct budget_sample *samples, size_t count)
-{
-	struct budget_sums s = {};
-
-	for (size_t i = 0; i < count; i++)
-		budget_add(&s, &samples[i]);
-	return s;
-}
-
-static double budget_rate(const struct budget_sums *s)
-{
-	return s->seconds > 0 ? s->events / s->seconds : 0;
-}
-
-/* Squares of the residuals from the run's own rate. */
-static double budget_squares(const struct budget_sums *s)
-{
-	double r = budget_rate(s);
-
-	return MAX(s->events_2 - 2 * r * s->both + r * r * s->seconds_2, 0.0);
-}
-
-/* How far two runs are apart, in half-widths of what they would be apart if the rate were the same.
- */
-static double budget_apart(const struct budget_sums *a, const struct budget_sums *b)
-{
-	double freedom = (double)(a->count + b->count) - 2;
-	double spread, poisson;
-
-	if (!(a->seconds > 0 && b->seconds > 0) || freedom < 1)
-		return 0;
-	spread = (budget_squares(a) + budget_squares(b)) / freedom *
-		 ((double)a->count / (a->seconds * a->seconds) +
-		  (double)b->count / (b->seconds * b->seconds));
-	poisson = (a->events + 1) / (a->seconds * a->seconds) +
-		  (b->events + 1) / (b->seconds * b->seconds);
-	return fabs(budget_rate(a) - budget_rate(b)) /
-	       (budget_student((size_t)freedom) * sqrt(MAX(spread, poisson)));
-}
-
-/* Where from @first on the rate changed most, @recent samples before the end or earlier; @first
- * where it did not. */
-static size_t budget_change(const struct budget_sample *samples, size_t first, size_t count,
-			    size_t recent)
-{
-	double most = UNLIKE;
-	size_t found = first;
-
-	for (size_t at = first + 1; at + recent <= count; at++) {
-		struct budget_sums older = budget_sum(samples + first, at - first),
-				   newer = budget_sum(samples + at, count - at);
-		double apart = budget_apart(&older, &newer);
-
-		if (apart <= most)
-			continue;
-		most = apart;
-		found = at;
-	}
-	return found;
-}
-
-/* The first of those that are like the newest @recent. */
-static size_t budget_first(const struct budget_sample *samples, size_t count, size_t recent)
-{
-	size_t first = 0, change;
-
-	while ((change = budget_change(samples, first, count, recent)) > first)
-		first = change;
-	return first;
-}
-
-/* Of the mean of @s, by what all samples that are @like it vary: a sample that is twice as long by
- * twice the squares. */
-static double budget_half(const struct budget_sums *s, const struct budget_sums *like)
-{
-	double freedom = (double)like->count - 1;
-	double spread =
-		budget_student(like->count - 1) * sqrt(budget_squares(like) * (double)like->count /
-						       freedom * s->seconds / like->seconds);
-
-	double poisson = 1.96 * sqrt(MAX(s->events, 1.0));
-
-	return MAX(spread, poisson) / s->seconds;
-}
-
-bool budget_mean(const struct budget_sample *samples, size_t count, double coverage,
-		 struct budget_estimate *ret)
-{
-	struct budget_sums all = budget_sum(samples, count);
-
-	*ret = (struct budget_estimate){ .rate = budget_rate(&all) };
-	if (!(all.seconds > 0) || (count < 2 && coverage < 1))
-		return false;
-	if (coverage < 1)
-		ret->half = budget_half(&all, &all) * sqrt(1 - coverage) + all.missed / all.seconds;
-	return true;
-}
-
-bool budget_estimate(const struct budget_sample *samples, size_t count, size_t recent, double idle,
-		     struct budget_estimate *ret)
-{
-	struct budget_sums newest, like;
-	double coverage, alone, pooled;
-	size_t first;
-
-	*ret = (struct budget_estimate){ .first = count - MIN(count, MAX(recent, (size_t)NEWEST)) };
-	newest = budget_sum(samples + count - recent, recent);
-	if (!(newest.seconds > 0))
-		return false;
-	first = budget_first(samples, count, recent);
-	like = budget_sum(samples + first, count - first);
-	if (newest.wall + idle > ALL_SEEN * newest.seconds)
-		recent = MAX(recent, MIN((size_t)NEWEST, like.count));
-	newest = budget_sum(samples + count - recent, recent);
-	coverage = MIN(ALL_SEEN * newest.seconds / MAX(newest.wall + idle, 1e-9), 1.0);
-	*ret = (struct budget_estimate){ .rate = budget_rate(&newest),
-					 .half = newest.missed / newest.seconds,
-					 .first = count - recent };
-	if (coverage == 1)
-		return true;
-	if (count < LEAST_SAMPLES || like.count < 2)
-		return false;
-	alone = recent > 1 ? budget_half(&newest, &newest) : 0;
-	pooled = budget_half(&newest, &like);
-	ret->half += MAX(alone, pooled) * sqrt(1 - coverage);
-	return true;
 }

@@ -52,7 +52,8 @@ struct budget {
 	double tokens_ns;
 	double first_ns; /* how much more than others the next opening costs */
 	bool open;
-	double load; /* hits x price per wall time, as last seen in a window: 0..cores */
+	double load;	  /* hits x price per wall time, as last seen in a window: 0..cores */
+	double step_load; /* the same in its newest step alone */
 	double open_cost, open_wall; /* the same over more of the time that windows were open */
 	uint64_t until_ns; /* when the open window is to end; UINT64_MAX: it costs less than it
 			      earns */
@@ -99,6 +100,10 @@ void budget_looked(struct budget *budget, double share, const struct budget_read
 void budget_turned(struct budget *budget, bool open, double turn_ns,
 		   const struct budget_reading *reading);
 
+/* After budget_ended(): how many times as much as @load the target paid at the end of a window that
+ * was to stay open, and was ended by a burst. 0: it was no such one. */
+double budget_surge(const struct budget *budget, double load);
+
 /* From now on a turn costs @turn_ns, but the next opening @first_ns: so many sites come and go. */
 void budget_turn_costs(struct budget *budget, double turn_ns, double first_ns);
 
@@ -118,37 +123,3 @@ double budget_overhead(const struct budget *budget);
 /* What counts of so much time, in which the target ran for so long, on no more than so many CPUs.
  */
 double budget_earned(double wall_ns, double ran_ns, int cores);
-
-/* Student's t, two-sided 95%, by degrees of freedom. */
-double budget_student(size_t freedom);
-
-/* What was counted in one window, or in a piece of it. */
-struct budget_sample {
-	double seconds;
-	double count;
-	double wall;   /* seconds from the end of the one before to its own */
-	double missed; /* seconds that belong to it and were not seen, or not as they were */
-};
-
-struct budget_estimate {
-	double rate, half; /* events per second, and the half-width of its 95% interval */
-	size_t first;	   /* samples from here on were used */
-};
-
-/*
- * The rate in the newest @recent of @count samples (oldest first). Where those are fewer than four
- * and did not see everything, older ones that show no change are added. @idle: seconds since the
- * last one ended.
- *
- * Windows vary as the target does, so their spread is what the interval comes from (ratio estimate,
- * Student's t): that of the newest, and that of all before them as long as the rate did not change,
- * whichever is more, and never less than what counting itself leaves uncertain (Poisson). To it
- * comes what was missed. Where everything was seen the half-width is 0. False where there is too
- * little to say anything, as when no sample is new: ret->first is set all the same.
- */
-bool budget_estimate(const struct budget_sample *samples, size_t count, size_t recent, double idle,
-		     struct budget_estimate *ret);
-
-/* The same of all samples alike, which cover @coverage (0..1) of the time. */
-bool budget_mean(const struct budget_sample *samples, size_t count, double coverage,
-		 struct budget_estimate *ret);

@@ -2,7 +2,7 @@
 #include "probe/progress.h"
 
 #include "base/util.h"
-#include "probe/budget.h"
+#include "probe/estimate.h"
 
 #include <math.h>
 
@@ -64,25 +64,37 @@ struct way {
 	size_t first; /* of the windows of which it tells */
 };
 
-static struct way by_wall(const struct sums *w)
+/* Who waits for a CPU has no time to spare. */
+static double paid_share(const struct sums *w)
 {
-	/* Who waits for a CPU has no time to spare. */
-	double share = MIN(PRICE_MOST * w->cost / MAX(w->wall - w->waited, w->cpu), 0.99);
+	return MIN(PRICE_MOST * w->cost / MAX(w->wall - w->waited, w->cpu), 0.99);
+}
+
+/* @lately: a target that was quiet most of the time pays more in a window by now. */
+static struct way by_wall(const struct sums *w, const struct sums *lately)
+{
+	double share = lately->wall > 0 ? MAX(paid_share(w), paid_share(lately)) : paid_share(w);
 	double delay = share / (1 - share);
 
+	/* A target that keeps a pace is at the one end, and shall not be on the edge. */
 	return (struct way){ .per_wall = 1 / (1 + delay / 2),
-			     .error = delay / (2 + delay),
+			     .error = delay / 2,
 			     .delay = TURN_DELAY_SECONDS };
 }
 
-/* @booked_late: seconds by which its CPU time may be off. */
-static struct way by_price(const struct sums *w, double booked_late, double own_rate)
-{
-	double own = w->cpu - PRICE * w->cost, error = PRICE_ERROR * w->cost + booked_late;
+/* CPU seconds of its own that a second has, and how far that may be off, as a ratio. */
+struct own {
+	double rate, error;
+};
 
-	return (struct way){ .per_cpu = 1 / own_rate,
-			     .per_cost = -PRICE / own_rate,
-			     .error = own > 0 ? error / own : INFINITY };
+/* @booked_late: seconds by which its CPU time may be off. */
+static struct way by_price(const struct sums *w, double booked_late, struct own own)
+{
+	double left = w->cpu - PRICE * w->cost, error = PRICE_ERROR * w->cost + booked_late;
+
+	return (struct way){ .per_cpu = 1 / own.rate,
+			     .per_cost = -PRICE / own.rate,
+			     .error = left > 0 ? error / left + own.error : INFINITY };
 }
 
 /* Windows with the clocks that belong to them. */
@@ -113,10 +125,10 @@ static double pairs_error(const struct pairs *p, double of_clocks, double of_win
 
 		squares += off * off;
 	}
-	return budget_student(p->count - 1) * sqrt(squares * n / (n - 1));
+	return estimate_student(p->count - 1) * sqrt(squares * n / (n - 1));
 }
 
-static struct way by_clock(const struct pairs *p, double own_rate)
+static struct way by_clock(const struct pairs *p, struct own own_time)
 {
 	double window = p->w.cost / p->w.ticks, clock = p->c.cost / p->c.ticks;
 	double lever = window - clock;
@@ -134,8 +146,8 @@ static struct way by_clock(const struct pairs *p, double own_rate)
 			error = solved;
 		}
 	}
-	return (struct way){ .per_tick = own / own_rate,
-			     .error = own > 0 ? error / own : INFINITY };
+	return (struct way){ .per_tick = own / own_time.rate,
+			     .error = own > 0 ? error / own + own_time.error : INFINITY };
 }
 
 static double way_seconds(const struct way *way, const struct progress_span *s)
@@ -148,17 +160,17 @@ static double way_seconds(const struct way *way, const struct progress_span *s)
 static double way_total_error(const struct way *way, const struct progress_view *view,
 			      double coverage)
 {
-	struct budget_sample samples[PROGRESS_WINDOWS];
-	struct budget_estimate mean;
+	struct estimate_sample samples[PROGRESS_WINDOWS];
+	struct estimate mean;
 	size_t count = 0;
 
 	for (size_t i = way->first; i < view->count; i++)
-		samples[count++] = (struct budget_sample){
+		samples[count++] = (struct estimate_sample){
 			.seconds = way_seconds(way, &view->windows[i]),
 			.count = view->windows[i].records,
 			.missed = way->delay,
 		};
-	if (!budget_mean(samples, count, coverage, &mean) || !(mean.rate > 0))
+	if (!estimate_mean(samples, count, coverage, &mean) || !(mean.rate > 0))
 		return way->error;
 	return mean.half / mean.rate + way->error;
 }
@@ -218,7 +230,11 @@ static size_t clock_first(const struct progress_view *view)
 static bool tell(const struct progress_view *view, bool wants, struct progress *ret)
 {
 	struct sums w = add(view->windows, view->count);
-	double own_rate = (view->all.cpu - PRICE * view->all.cost) / view->all.wall;
+	const struct progress_span *asked = view->asked.wall > 0 ? &view->asked : &view->all;
+	struct own own = { .rate = (asked->cpu - PRICE * asked->cost) / asked->wall,
+			   .error = wants ? 0 : TICK / asked->wall };
+	size_t lately = MIN(view->asked_count, view->count);
+	struct sums w_lately = add(view->windows + view->count - lately, lately);
 	double coverage = MIN(w.wall / view->all.wall, 1.0), least = INFINITY;
 	double booked_late = 0;
 	struct way ways[3] = { 0 };
@@ -233,12 +249,12 @@ static bool tell(const struct progress_view *view, bool wants, struct progress *
 	for (size_t i = 0; i < view->count; i++)
 		booked_late += wants && view->windows[i].is_whole ? 0 : TICK * TICK;
 	find_pairs(view, wants, &pairs);
-	ways[count++] = by_wall(&w);
-	if (own_rate > 0)
-		ways[count++] = by_price(&w, sqrt(booked_late), own_rate);
-	if (own_rate > 0 && pairs.count >= PAIRS_LEAST && pairs.w.ticks >= TICKS_LEAST &&
+	ways[count++] = by_wall(&w, &w_lately);
+	if (own.rate > 0)
+		ways[count++] = by_price(&w, sqrt(booked_late), own);
+	if (own.rate > 0 && pairs.count >= PAIRS_LEAST && pairs.w.ticks >= TICKS_LEAST &&
 	    pairs.c.ticks >= TICKS_LEAST) {
-		ways[count] = by_clock(&pairs, own_rate);
+		ways[count] = by_clock(&pairs, own);
 		ways[count++].first = clock_first(view);
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -256,7 +272,16 @@ static bool tell(const struct progress_view *view, bool wants, struct progress *
 		ret->seconds[i] = way_seconds(&ways[best], &view->windows[i]);
 	ret->error = ways[best].error;
 	ret->delay = ways[best].delay;
+	ret->per_wall = best ? 0 : 1;
+	ret->per_cpu = best ? 1 / own.rate : 0;
+	ret->per_cost = best ? -PRICE / own.rate : 0;
 	return ret->error <= PROGRESS_MOST;
+}
+
+double progress_between(const struct progress *p, const struct progress_span *span)
+{
+	return MAX(p->per_wall * span->wall + p->per_cpu * span->cpu + p->per_cost * span->cost,
+		   0.0);
 }
 
 bool progress_tell(const struct progress_view *view, struct progress *ret)

@@ -10,7 +10,8 @@
  * - a target that waits has time to spare for the probes: between all and none of their cost is its
  *   delay;
  * - what is left of its CPU time when the hits are paid for, at a price that is known within a
- *   fifth or so (cost.h);
+ *   fifth or so (cost.h): what it does in a second of its own, times those that it had in the time
+ *   that is asked for;
  * - a clock: one of the sites, probed alone for some moments after a window, tells how much CPU
  *   time lies between two hits there; in a window, its hits tell how much has passed. The price of
  *   a hit comes out of the same figures, as it costs more in a window than alone. Both were taken
@@ -41,7 +42,9 @@ struct progress_view {
 	const struct progress_span *clocks;  /* the clock's site alone, right after each of them; no
 						ticks: there was none */
 	size_t count;
-	struct progress_span all; /* the whole time, probed or not: wall, cpu, cost */
+	struct progress_span all;   /* the whole time, probed or not: wall, cpu, cost */
+	struct progress_span asked; /* the part of it that is asked for; no wall: all of it */
+	size_t asked_count;	    /* so many windows, the newest, are of that part */
 };
 
 struct progress {
@@ -50,7 +53,11 @@ struct progress {
 					     stands for */
 	double error;			  /* how far they all may be off, as a ratio (95%) */
 	double delay; /* seconds by which the opening of a window may have shifted what it saw */
+	double per_wall, per_cpu, per_cost; /* what time between windows stands for */
 };
+
+/* Seconds of an unwatched target that a time between windows stands for. */
+double progress_between(const struct progress *progress, const struct progress_span *span);
 
 /* False where it is not known to within PROGRESS_MOST. */
 #define PROGRESS_MOST 0.5
