@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "unit.h"
 
-#include "probe/session.h"
+#include "probe/session_private.h"
 #include "probe_target.h"
 
 static int on_event(const struct session_event *event, void *arg)
@@ -120,11 +120,51 @@ static void what_is_hit_too_often_goes(void **state)
 	probe_target_stop(&t);
 }
 
+/* A program has changed, and all are hot until more is known: nothing stays, and windows go on. */
+static void where_nothing_is_cold_nothing_stays(void **state)
+{
+	_cleanup_plan_ struct plan *plan = NULL;
+	_cleanup_session_ struct session *session = NULL;
+	const bool cold[SITES_MAX] = { false };
+	struct probe_target t;
+
+	if (!begin(&t, &plan, &session))
+		skip();
+	assert_int_equal(session_divide(session, cold, 100), 0);
+	for (int window = 0; window < 3; window++) {
+		assert_int_equal(session_attach(session, NULL), 0);
+		assert_true(probe_target_work(&t));
+		session_detach(session);
+		assert_false(session_has_kept(session));
+		assert_in_range(drain(session), 1000, 2000);
+	}
+	probe_target_stop(&t);
+}
+
+/* It believes that there are some, and is told that there are none. */
+static void what_is_gone_comes_again(void **state)
+{
+	_cleanup_plan_ struct plan *plan = NULL;
+	_cleanup_session_ struct session *session = NULL;
+	struct probe_target t;
+
+	if (!begin(&t, &plan, &session))
+		skip();
+	session->has_kept = true;
+	assert_int_equal(session_attach(session, NULL), 0);
+	assert_true(probe_target_work(&t));
+	session_detach(session);
+	assert_in_range(drain(session), 1000, 2000);
+	probe_target_stop(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_cold_stays),
 		cmocka_unit_test(what_is_hit_too_often_goes),
+		cmocka_unit_test(where_nothing_is_cold_nothing_stays),
+		cmocka_unit_test(what_is_gone_comes_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

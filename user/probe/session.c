@@ -365,8 +365,10 @@ static int attach_all(struct session *session)
 {
 	int r = open_window(session);
 
-	if (r == -ESTALE)
+	if (r == -ESTALE) {
+		session->has_kept = false;
 		r = open_window(session);
+	}
 	if (r == -EINVAL && !find_refused(session, 0, session->plan->sites.count))
 		r = open_window(session);
 	return r;

@@ -42,8 +42,8 @@ int session_divide(struct session *session, const bool *cold, uint64_t most)
 {
 	if (session->options.link != SESSION_LINK_MULTI)
 		return 0;
-	session->is_divided = true;
 	memcpy(session->cold, cold, session->plan->sites.count * sizeof(*cold));
+	session->is_divided = memchr(cold, true, session->plan->sites.count * sizeof(*cold));
 	__atomic_store_n(&session_lease(session)->keep, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&session_lease(session)->kept_most, most, __ATOMIC_SEQ_CST);
 	return session->attached ? 0 : session_drop_kept(session);
