@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "unit.h"
 
+#include "attribute/builtins.h"
 #include "attribute/classify.h"
 #include "fake_python.h"
 
@@ -107,6 +108,111 @@ static void a_pool_is_booked_block_by_block(void **state)
 	assert_int_equal(w.worker.raw_blocks[2], 14);
 }
 
+#define LIST (WORLD_STATIC + 0x7000)
+
+/* Whatever is said of the usual ones in short is what is said of them one by one: seen both ways,
+ * everything is there twice. */
+static void assert_twice(uint64_t addr, struct type *type, uint32_t class)
+{
+	struct tally once = *world_tally(&w, type);
+	uint64_t claimed = w.worker.claimed_blocks[2];
+	const struct tally *now = world_tally(&w, type);
+	struct pool pool;
+
+	pool_parse(&pool, w.layout, addr, fake_at(&w.fake, addr, w.layout->pool_size));
+	for (uint32_t i = 0; i < pool.blocks_count; i++) {
+		uint64_t block = pool_block_addr(&pool, w.layout, i);
+		struct object obj =
+			world_object(&w, block + type->pre, type->pre, (class + 1) * 16ull);
+
+		if (load_u64(obj.data + w.layout->ob_type) == type->addr)
+			type->builtin->visit(&w.worker, type, &obj);
+	}
+	assert_int_equal(now->sizeof_bytes, 2 * once.sizeof_bytes);
+	assert_int_equal(now->capacity_used, 2 * once.capacity_used);
+	assert_int_equal(now->capacity_owned, 2 * once.capacity_owned);
+	assert_int_equal(now->parts[TALLY_BUFFER], 2 * once.parts[TALLY_BUFFER]);
+	assert_int_equal(now->facts.spare_bytes, 2 * once.facts.spare_bytes);
+	assert_int_equal(w.worker.claimed_blocks[2], 2 * claimed);
+}
+
+static void usual_lists_are_like_the_others(void **state)
+{
+	const struct layout *l = w.layout;
+	uint64_t buffers = world_pool(&w, 1, 2), first = world_pool(&w, 0, 3);
+	/* used, allocated, where: a block, none, in the midst of a block, where no pool is */
+	const uint64_t lists[][3] = {
+		{ 6, 6, buffers },
+		{ 1, 1, buffers + 48 },
+		{ 2, 4, buffers + 96 },
+		{ 0, 0, 0 },
+		{ 7, 7, buffers },
+		{ 3, 3, buffers + 8 },
+		{ 3, 3, WORLD_STATIC + 0x800 },
+		{ 9, 3, buffers },
+		{ 1ull << 61, 1ull << 61, buffers },
+		{ 4, 4, buffers + 144 },
+	};
+	struct type *list;
+	struct pool pool;
+
+	world_put_type(&w, LIST, "list", TPFLAGS_LIST_SUBCLASS | TPFLAGS_HAVE_GC, l->sizeof_list);
+	list = world_type(&w, LIST);
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		uint8_t *obj = fake_at(&w.fake, first + 64 * i, 64);
+
+		put_object(obj, 16, 1, LIST);
+		memcpy(obj + 16 + l->ob_size, &lists[i][0], 8);
+		memcpy(obj + 16 + l->list_allocated, &lists[i][1], 8);
+		memcpy(obj + 16 + l->list_items, &lists[i][2], 8);
+	}
+	pool_parse(&pool, l, first - l->pool_overhead,
+		   fake_at(&w.fake, first - l->pool_overhead, l->pool_size));
+	classify_pool(&w.visitor, &pool);
+	assert_int_equal(world_tally(&w, list)->objects, ARRAY_SIZE(lists));
+	assert_int_equal(world_tally(&w, list)->parts[TALLY_BUFFER], 4 * 48);
+	assert_int_equal(world_tally(&w, list)->capacity_owned, 6 + 1 + 4 + 7 + 3 + 3 + 4);
+	assert_int_equal(w.worker.claimed_blocks[2], 4);
+	assert_twice(first - l->pool_overhead, list, 3);
+}
+
+static void usual_strs_are_like_the_others(void **state)
+{
+	const struct layout *l = w.layout;
+	uint64_t first = world_pool(&w, 0, 5), buffers = world_pool(&w, 1, 2);
+	const uint32_t kind = 1u << l->str_kind_shift, ascii = l->str_ascii_mask,
+		       compact = l->str_compact_mask;
+	/* length, state, another representation of it */
+	const uint64_t strs[][3] = {
+		{ 5, kind | ascii | compact, 0 },
+		{ 0, kind | ascii | compact, 0 },
+		{ 9, kind | ascii | compact, buffers },
+		{ 5, kind | compact, 0 },
+		{ 5, 2 * kind | compact, 0 },
+		{ 5, kind | ascii, 0 },
+		{ 1ull << 60, kind | ascii | compact, 0 },
+	};
+	struct type *str;
+	struct pool pool;
+
+	world_put_type(&w, LIST, "str", TPFLAGS_UNICODE_SUBCLASS, l->sizeof_unicode);
+	str = world_type(&w, LIST);
+	for (size_t i = 0; i < ARRAY_SIZE(strs); i++) {
+		uint8_t *obj = fake_at(&w.fake, first + 96 * i, 96);
+
+		put_object(obj, 0, 1, LIST);
+		memcpy(obj + l->str_length, &strs[i][0], 8);
+		memcpy(obj + l->str_state, &strs[i][1], 4);
+		memcpy(obj + l->str_wstr, &strs[i][2], 8);
+	}
+	pool_parse(&pool, l, first - l->pool_overhead,
+		   fake_at(&w.fake, first - l->pool_overhead, l->pool_size));
+	classify_pool(&w.visitor, &pool);
+	assert_int_equal(world_tally(&w, str)->objects, ARRAY_SIZE(strs));
+	assert_true(world_tally(&w, str)->sizeof_bytes > 0);
+	assert_twice(first - l->pool_overhead, str, 5);
+}
+
 static void free_lists_make_raw_blocks_dead(void **state)
 {
 	const struct layout *l = w.layout;
@@ -198,6 +304,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_block_too_small_for_the_type_is_none, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_pool_is_booked_block_by_block, setup, teardown),
+		cmocka_unit_test_setup_teardown(usual_lists_are_like_the_others, setup, teardown),
+		cmocka_unit_test_setup_teardown(usual_strs_are_like_the_others, setup, teardown),
 		cmocka_unit_test_setup_teardown(free_lists_make_raw_blocks_dead, setup, teardown),
 		cmocka_unit_test_setup_teardown(chunks_are_objects_or_somebodys_buffer, setup,
 						teardown),

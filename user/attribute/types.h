@@ -29,6 +29,8 @@ enum type_dict {
 /* What there is to say of an instance beyond that it is there. */
 enum type_shape {
 	TYPE_SHAPE_OTHER, /* more than its size: visited one by one */
+	TYPE_SHAPE_LIST,  /* likewise, but usually it has a block of a pool and nothing else */
+	TYPE_SHAPE_STR,	  /* likewise, but usually its length says it all */
 	TYPE_SHAPE_FIXED, /* nothing: all have the same size */
 	TYPE_SHAPE_ITEMS, /* a size that ob_size tells */
 	TYPE_SHAPE_INT,	  /* a size that its digits tell */
@@ -66,7 +68,7 @@ struct type {
 	int32_t dictoffset;	     /* 0 where dict_at does without it */
 	int32_t weakref_at;	     /* of the list of weak references, from the object; 0: none */
 	uint32_t min_size;	     /* no instance is smaller; its header in front included */
-	struct type_size size;	     /* for all shapes but OTHER */
+	struct type_size size;	     /* for shapes from FIXED on */
 	uint8_t pre;		     /* bytes in front of the object: GC head, pre-header */
 	uint8_t shape;		     /* enum type_shape */
 	uint8_t dict_at;	     /* enum type_dict */

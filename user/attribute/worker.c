@@ -225,19 +225,6 @@ uint64_t worker_block_size(struct worker *worker, uint64_t addr)
 	return page ? page->block_size : 0;
 }
 
-/*
- * Does a block of @size, of a pool, begin at @block? A multiplication tells, for sizes and offsets
- * are small: a division takes longer than all the rest that is done for a buffer.
- */
-static inline bool worker_begins_in_pool(const struct worker *worker, uint64_t block, uint32_t size)
-{
-	const struct layout *l = worker->layout;
-	uint32_t offset = (uint32_t)(block & (l->pool_size - 1)) - l->pool_overhead;
-	uint64_t ratio = worker->ratios[MIN(size / POOLMAP_GRAIN, (uint32_t)CENSUS_CLASSES)];
-
-	return offset < l->pool_size && (uint32_t)(offset * ratio >> 32) * size == offset;
-}
-
 /* Does a block of @size begin at @block, which is in one? */
 static bool worker_begins_at(const struct worker *worker, uint64_t block, uint64_t size)
 {
@@ -511,22 +498,6 @@ static __attribute__((noinline)) void worker_charge_chunk(struct worker *worker,
 	else
 		worker_book(worker, charge,
 			    round_up(expected ? expected + hooks * HOOKS_EXTRA : 0, 16), true);
-}
-
-/*
- * The usual case in one piece: @addr is a block, of a pool that the walk has come to, with room for
- * @expected. Its size, else 0.
- */
-static inline uint32_t worker_usual_block(const struct worker *worker, uint64_t addr,
-					  uint64_t expected)
-{
-	uint32_t size = poolmap_block_size(worker->pools, addr);
-
-	return size && size <= CENSUS_CLASSES * POOLMAP_GRAIN &&
-			       expected + worker->hooks_extra <= size &&
-			       worker_begins_in_pool(worker, addr - worker->hooks_front, size)
-		       ? size
-		       : 0;
 }
 
 static __attribute__((noinline)) void worker_charge_unusual(struct worker *worker,

@@ -233,6 +233,35 @@ static inline bool worker_has_small_blocks(const struct worker *worker)
 	return census->arenas.count || census->mimalloc.count;
 }
 
+/*
+ * Does a block of @size, of a pool, begin at @block? A multiplication tells, for sizes and offsets
+ * are small: a division takes longer than all the rest that is done for a buffer.
+ */
+static inline bool worker_begins_in_pool(const struct worker *worker, uint64_t block, uint32_t size)
+{
+	const struct layout *l = worker->layout;
+	uint32_t offset = (uint32_t)(block & (l->pool_size - 1)) - l->pool_overhead;
+	uint64_t ratio = worker->ratios[MIN(size / POOLMAP_GRAIN, (uint32_t)CENSUS_CLASSES)];
+
+	return offset < l->pool_size && (uint32_t)(offset * ratio >> 32) * size == offset;
+}
+
+/*
+ * The usual case in one piece: @addr is a block, of a pool that the walk has come to, with room for
+ * @expected. Its size, else 0.
+ */
+static inline uint32_t worker_usual_block(const struct worker *worker, uint64_t addr,
+					  uint64_t expected)
+{
+	uint32_t size = poolmap_block_size(worker->pools, addr);
+
+	return size && size <= CENSUS_CLASSES * POOLMAP_GRAIN &&
+			       expected + worker->hooks_extra <= size &&
+			       worker_begins_in_pool(worker, addr - worker->hooks_front, size)
+		       ? size
+		       : 0;
+}
+
 /* @count blocks of @size, none of them an object, have an owner. */
 void worker_claim(struct worker *worker, uint64_t size, uint64_t count);
 
