@@ -281,6 +281,24 @@ static void what_comes_behind_a_burst_is_not_known(void **state)
 	assert_true(burst.rate + burst.half >= 100 + 0.5 * 9900 / 4);
 }
 
+/* A hundred at once, and a picture that ends in the midst of a window, right behind them. */
+static void what_is_cut_off_a_window_is_no_change(void **state)
+{
+	struct estimate_sample samples[20];
+	struct estimate found;
+
+	srand(5);
+	for (size_t i = 0; i < 20; i++)
+		samples[i] = (struct estimate_sample){ .seconds = 0.4,
+						       .count = 100 * floor(8 + 2 * uniform()),
+						       .gap = 0.6 };
+	samples[16] = (struct estimate_sample){ .seconds = 0.005, .count = 100, .gap = 0.6 };
+	samples[17] = (struct estimate_sample){ .seconds = 0.395, .count = 700, .gap = 0 };
+	assert_true(rate_of(samples, 20, 4, 0.3, &found));
+	assert_float_equal(found.rate, 2100, 300);
+	assert_true(found.half < 0.5 * found.rate);
+}
+
 /* On and off for shorter than from one window to the next: half of it, give or take a lot. */
 static void each_window_is_a_try_where_all_differ(void **state)
 {
@@ -343,6 +361,7 @@ int main(void)
 		cmocka_unit_test(windows_count_for_the_time_around_them),
 		cmocka_unit_test(who_often_changes_is_doubted),
 		cmocka_unit_test(what_comes_behind_a_burst_is_not_known),
+		cmocka_unit_test(what_is_cut_off_a_window_is_no_change),
 		cmocka_unit_test(each_window_is_a_try_where_all_differ),
 		cmocka_unit_test(estimate_edges),
 	};

@@ -11,7 +11,9 @@
 #define UNLIKE 2.0     /* half-widths of the 95% interval */
 #define NORMAL 1.96    /* of a 95% interval */
 #define NORMAL_QUARTILE 0.32 /* of how far off it is: a quarter of the tries are less */
-#define STEP 4.0	     /* times what neighbours usually differ by */
+#define STEP 8.0	     /* times what neighbours usually differ by */
+#define AT_ONCE 1e-4	     /* seconds: they are of one window */
+#define CUT_OFF 0.25	     /* of the rest of that window */
 #define OFTEN 0.3	     /* steps to windows */
 #define RARE 0.02	     /* the chance of a change at which it is left out */
 
@@ -113,16 +115,30 @@ static size_t find_change(const struct estimate_sample *samples, size_t from, si
 	return found;
 }
 
-/* How much the rates of two neighbours differ, in what counting alone would make them differ. */
+/* What @count events say against their being @expected. */
+static double surprise(double count, double expected)
+{
+	return count > 0 ? count * log(count / expected) : 0;
+}
+
+/*
+ * How much the rates of two neighbours differ, in what counting alone would make them differ: the
+ * root of the likelihood ratio (Wilks 1938). What comes in lumps and meets a short window makes a
+ * high rate there, but says little against a long one.
+ */
 static double differ(const struct estimate_sample *a, const struct estimate_sample *b)
 {
-	double rate, by;
+	double rate;
 
 	if (!(a->seconds > 0 && b->seconds > 0) || !(a->count + b->count > 0))
 		return 0;
+	/* What a picture has cut off a window says nothing by itself. */
+	if (b->gap < AT_ONCE && MIN(a->seconds, b->seconds) < CUT_OFF * MAX(a->seconds, b->seconds))
+		return 0;
 	rate = (a->count + b->count) / (a->seconds + b->seconds);
-	by = fabs(a->count / a->seconds - b->count / b->seconds);
-	return by / sqrt(rate * (1 / a->seconds + 1 / b->seconds));
+	return sqrt(2 * MAX(surprise(a->count, rate * a->seconds) +
+				    surprise(b->count, rate * b->seconds),
+			    0.0));
 }
 
 static int by_size(const void *a, const void *b)
