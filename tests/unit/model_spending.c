@@ -144,9 +144,28 @@ static void who_is_gone_earns_no_less(void **state)
 	assert_true(spending_overhead(&s, &stats) >= 0);
 }
 
+/* 1 ms in the second that the sample took, and half of the time at its end. */
+static void a_burst_is_told_by_its_sample(void **state)
+{
+	struct spending s = { .budget = { .spent_ns = 5e6, .last = { .now_ns = 1000000000 } } };
+
+	spending_sample(&s);
+	s.budget.spent_ns += 1e6;
+	s.budget.cut = true;
+	s.budget.until_ns = UINT64_MAX;
+	s.budget.step_load = 0.5;
+	assert_true(spending_surge(&s, 2000000000) == 0); /* no budget, no windows that end */
+	s.has_budget = true;
+	assert_float_equal(spending_surge(&s, 2000000000), 500, 1e-6);
+	assert_true(spending_surge(&s, 1000000000) == 0);
+	s.budget.until_ns = 2100000000; /* it was to end soon anyway */
+	assert_true(spending_surge(&s, 2000000000) == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_burst_is_told_by_its_sample),
 		cmocka_unit_test(who_runs_is_seen_to),
 		cmocka_unit_test(hits_have_their_price),
 		cmocka_unit_test(a_limit_is_kept),

@@ -17,6 +17,8 @@
 /* CPU time is booked too late to say much of a shorter time. */
 #define ASKED_LEAST 0.1
 
+_Static_assert(FLOWS_SAMPLES <= ESTIMATE_MOST, "an estimate has room for all that are kept");
+
 struct flows_sample {
 	uint64_t number;
 	uint64_t counts[FLOWS_COUNTS];
