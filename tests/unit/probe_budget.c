@@ -193,6 +193,38 @@ static void a_window_that_ends_too_slowly_never_begins(void **state)
 	assert_int_equal(budget_step(&budget, &at, &next), BUDGET_OPEN);
 }
 
+/* Is there a first window of a busy target, within a minute, where a turn costs so much? */
+static bool opens(double turn_cost_ns, struct budget *budget, struct budget_reading *at)
+{
+	struct budget_config config = {
+		.limit = 0.05, .price_ns = PRICE, .ran = 1, .turn_cost_ns = turn_cost_ns
+	};
+	uint64_t next = 0;
+
+	*at = (struct budget_reading){ 0 };
+	assert_int_equal(budget_init(budget, &config, at), 0);
+	for (; at->now_ns < 60 * NSEC_PER_SEC; at->now_ns += next, at->ran_ns += next)
+		if (budget_step(budget, at, &next) == BUDGET_OPEN)
+			return true;
+	return false;
+}
+
+/* Half a second in ten may be spent: that is no two turns of 0.3 s, and does for two of 0.15. */
+static void what_pays_for_turns_only_opens_nothing(void **state)
+{
+	struct budget budget;
+	struct budget_reading at;
+	uint64_t next = 0;
+
+	assert_false(opens(0.3e9, &budget, &at));
+	assert_true(budget.spent_ns == 0);
+	assert_true(opens(0.15e9, &budget, &at));
+	budget_turned(&budget, true, 0.15e9, &at);
+	at.now_ns += 1000000;
+	at.ran_ns += 1000000;
+	assert_int_equal(budget_step(&budget, &at, &next), BUDGET_WAIT);
+}
+
 static void quiet_target_is_traced_without_gaps(void **state)
 {
 	double rates[60];
@@ -428,6 +460,7 @@ int main(void)
 		cmocka_unit_test(who_waits_loses_less),
 		cmocka_unit_test(turns_are_paid_for),
 		cmocka_unit_test(a_window_that_ends_too_slowly_never_begins),
+		cmocka_unit_test(what_pays_for_turns_only_opens_nothing),
 		cmocka_unit_test(quiet_target_is_traced_without_gaps),
 		cmocka_unit_test(burst_closes_the_window),
 		cmocka_unit_test(most_of_a_limit_is_used),

@@ -24,6 +24,7 @@
 #define PART 0.8	/* of the bucket is what a window is meant to take at most */
 #define TURNS_WORTH 8	/* and not more than so many times its turns: many short ones see more */
 #define TURNS_HURRY 1	/* where turns are to cost less once there were some windows */
+#define FULL 0.95	/* of the bucket is as good as all of it */
 #define OVER 4		/* times that is what it may take: what is left is for other windows */
 #define LITTLE 0.5	/* of what it was to take: the window goes on */
 #define WANTED 1.0	/* times what is enough for a window there should be when it begins */
@@ -169,6 +170,13 @@ static void budget_see_load(struct budget *b, double cost, double wall)
 		b->step_load = MIN(cost / wall, (double)b->config.cores);
 }
 
+/* Both ways and the least that is worth them. */
+static double budget_least(const struct budget *b)
+{
+	return budget_exit_cost(b) + budget_turn_cost(b) + b->first_ns * b->config.ran +
+	       WINDOW_LEAST_NS;
+}
+
 /* Not at the first drop: a window costs its turns, so wait for one that is worth them. */
 static double budget_enough(const struct budget *b)
 {
@@ -176,7 +184,7 @@ static double budget_enough(const struct budget *b)
 
 	return MIN(2 * (reserve + budget_turn_cost(b)) + b->first_ns * b->config.ran +
 			   WINDOW_LEAST_NS,
-		   b->capacity_ns * 0.95);
+		   b->capacity_ns * FULL);
 }
 
 static double budget_chance(struct budget *b)
@@ -260,8 +268,9 @@ static enum budget_action budget_step_closed(struct budget *b, uint64_t *next_ns
 	uint64_t now = b->last.now_ns;
 
 	*next_ns = STEP_MOST_NS;
-	/* Its end alone could not be paid: many sites, each with a slow link of its own. */
-	if (budget_exit_cost(b) > b->capacity_ns)
+	/* Nothing could be paid but its beginning and its end: many sites, each with a slow link of
+	 * its own. */
+	if (budget_least(b) > b->capacity_ns * FULL)
 		return BUDGET_WAIT;
 	if (now < b->next_ns) {
 		*next_ns = clamp_step((double)(b->next_ns - now));
