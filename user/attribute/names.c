@@ -12,7 +12,7 @@
 #define ENTRIES_MAX 1024
 
 #define PAGE 4096u
-#define PAGES 64u
+#define PAGES 512u
 
 struct names_pages {
 	uint64_t numbers[PAGES]; /* 0: none */
