@@ -8,6 +8,7 @@ import subprocess
 
 import patience
 import pytest
+from gaps import again_if_taken_off, assert_whole
 from probes import Watch
 from target import Target
 
@@ -118,17 +119,18 @@ threading.Event().wait()
 """
 
 
+@again_if_taken_off
 def test_threads_at_the_same_time_leave_no_drift(pymemtop, interpreter, can_use_bpf, can_attach):
     """Without a GIL they allocate side by side, and free what others have allocated."""
     if interpreter.gil:
         pytest.skip("one at a time")
     with Target(interpreter, THREADS) as target:
         done = pymemtop.run("record", target.pid, "-i", "1s", "-d", "6s", "--events", "exact", "-o", "-")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in (0, 6), done.stderr
     pictures = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(pictures) > 4
     for picture in pictures:
-        assert not picture["partial"], picture["partial_reasons"]
+        assert_whole(picture)
         assert picture["events"]["lost"] == 0
         assert (picture["events"]["drift_objects"], picture["events"]["drift_bytes"]) == (0, 0)
     assert pictures[-1]["events"]["records"] > 100000
@@ -153,6 +155,7 @@ input()
 """
 
 
+@again_if_taken_off
 def test_types_of_which_nothing_lives_long_have_their_rates(pymemtop, can_use_bpf, can_attach):
     with Target("/usr/bin/python3", BURSTS) as target:
         words = "record", target.pid, "--events", "exact", "-i", f"{patience.seconds(5)}s", "-d", f"{patience.seconds(6)}s"
@@ -161,6 +164,7 @@ def test_types_of_which_nothing_lives_long_have_their_rates(pymemtop, can_use_bp
         target.send()
         second = json.loads(process.stdout.readline())
         process.communicate(timeout=patience.seconds(60))
+    assert_whole(second)
     assert second["events"]["lost"] == 0
     seconds = (second["events"]["duration_ms"] - first["events"]["duration_ms"]) / 1000
     for name, count in ("__main__.Short", 40_000), ("__main__.Brief", 20_000):
