@@ -394,6 +394,37 @@ static void a_batch_in_a_closing_does_not_lengthen_it(void **state)
 	assert_in_range(budget.config.exit_ns, 1, 5 * MS);
 }
 
+/* Once, a closing took the target 100 ms; what it does since is nothing. */
+static void one_slow_closing_is_forgotten(void **state)
+{
+	struct budget_reading at = { 1000000000, 1000000000, 0 };
+	enum budget_action action = BUDGET_WAIT;
+	struct budget budget;
+	uint64_t next, closed;
+
+	assert_int_equal(budget_init(&budget, &usual, &at), 0);
+	assert_int_equal(budget_step(&budget, &at, &next), BUDGET_OPEN);
+	budget_turned(&budget, true, 1e5, &at);
+	for (int i = 0; i < 3; i++) {
+		at.now_ns += 10 * MS;
+		at.hits += 10000; /* all of the time */
+		budget_step(&budget, &at, &next);
+	}
+	budget_ended(&budget, &at);
+	at.now_ns += 100 * MS;
+	at.hits += 100000;
+	budget_turned(&budget, false, 1e5, &at);
+	assert_in_range(budget.config.exit_ns, 90 * MS, 200 * MS);
+	closed = at.now_ns;
+	while (action == BUDGET_WAIT && at.now_ns < closed + 100 * NSEC_PER_SEC) {
+		at.now_ns += 50 * MS;
+		at.ran_ns += 5 * MS;
+		action = budget_step(&budget, &at, &next);
+	}
+	assert_int_equal(action, BUDGET_OPEN);
+	assert_in_range(at.now_ns - closed, NSEC_PER_SEC, 40 * NSEC_PER_SEC);
+}
+
 /* A window that would have stayed, until a burst came: how much that was, against what was before.
  */
 static void a_burst_that_ends_a_window_is_told(void **state)
@@ -469,6 +500,7 @@ int main(void)
 		cmocka_unit_test(looks_are_paid_for),
 		cmocka_unit_test(windows_do_not_end_for_what_is_in_them),
 		cmocka_unit_test(a_batch_in_a_closing_does_not_lengthen_it),
+		cmocka_unit_test(one_slow_closing_is_forgotten),
 		cmocka_unit_test(a_burst_that_ends_a_window_is_told),
 		cmocka_unit_test(pauses_are_bounded),
 	};

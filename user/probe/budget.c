@@ -17,6 +17,7 @@
 #define LOAD_UNKNOWN 0.5 /* at most; what runs little allocates little */
 #define LOAD_PER_RAN 10	 /* hits make the allocation of what runs at most so much dearer */
 #define LOAD_HALF_LIFE_NS 60e9
+#define EXIT_HALF_LIFE_NS 5e9
 #define SPARE 0.96 /* a window takes a little longer to close than foreseen */
 #define SLOT_NS (BUDGET_SPAN_NS / (BUDGET_SLOTS - 1))
 #define IDLE_SHARE 0.25 /* what time without CPU counts for */
@@ -73,6 +74,7 @@ int budget_init(struct budget *budget, const struct budget_config *config,
 	struct budget b = { .config = *config,
 			    .load = MIN(LOAD_UNKNOWN, 0.02 + LOAD_PER_RAN * config->ran),
 			    .last = *reading,
+			    .exit_first_ns = config->exit_ns,
 			    .start_ns = reading->now_ns,
 			    .until_ns = UINT64_MAX,
 			    .random = reading->now_ns | 1,
@@ -285,6 +287,17 @@ static enum budget_action budget_step_closed(struct budget *b, uint64_t *next_ns
 	return BUDGET_WAIT;
 }
 
+/* A closing that a burst fell into, or that a busy machine drew out, is no reason to open no window
+ * for minutes: the next one tells. */
+static void budget_forget_exit(struct budget *b, double wall)
+{
+	double more = (double)b->config.exit_ns - (double)b->exit_first_ns;
+
+	if (more > 0)
+		b->config.exit_ns =
+			b->exit_first_ns + (uint64_t)(more / (1 + wall / EXIT_HALF_LIFE_NS));
+}
+
 /* What came since the last reading. */
 static void budget_see(struct budget *b, const struct budget_reading *reading)
 {
@@ -292,10 +305,12 @@ static void budget_see(struct budget *b, const struct budget_reading *reading)
 						       : 0;
 	double cost = budget_account(b, reading);
 
-	if (b->open)
+	if (b->open) {
 		budget_see_load(b, cost, wall);
-	else /* What was seen last counts for less and less. */
+	} else { /* What was seen last counts for less and less. */
 		b->load /= 1 + wall / LOAD_HALF_LIFE_NS;
+		budget_forget_exit(b, wall);
+	}
 	budget_shape(b);
 }
 

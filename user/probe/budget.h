@@ -50,7 +50,9 @@ struct budget {
 	struct budget_config config;
 	double capacity_ns, share; /* of the bucket */
 	double tokens_ns;
-	double first_ns; /* how much more than others the next opening costs */
+	uint64_t exit_first_ns; /* config.exit_ns as it was given: what was learnt beyond is
+				   forgotten */
+	double first_ns;	/* how much more than others the next opening costs */
 	bool open;
 	double load;	  /* hits x price per wall time, as last seen in a window: 0..cores */
 	double step_load; /* the same in its newest step alone */
