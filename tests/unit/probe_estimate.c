@@ -142,8 +142,8 @@ struct watched {
  * in that; it is cut short where there is far more in it than foreseen. */
 static void next_window(struct watched *w, pace made)
 {
-	const struct estimate_sample *last = &w->samples[w->count - 1];
-	double rate = w->count ? last->count / last->seconds : RATE;
+	const struct estimate_sample *last = w->count ? &w->samples[w->count - 1] : NULL;
+	double rate = last ? last->count / last->seconds : RATE;
 	double begin = w->end + 0.2 + 0.4 * uniform(), end = begin;
 	double lasts = MIN(200 / MAX(rate, 1.0), 0.5);
 
