@@ -45,6 +45,8 @@ def run(command, seconds, output, *, ask=None, **options):
         **options,
     )
     running.add(process)
+    if stopped:  # while it was being started
+        kill(process)
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:

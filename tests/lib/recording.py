@@ -40,9 +40,10 @@ class Recording:
             with open(self.path, "rb") as file:
                 file.seek(self.offset)
                 for line in file:
-                    if line.endswith(b"\n"):
-                        self.seen.append(json.loads(line))
-                        self.offset += len(line)
+                    if not line.endswith(b"\n"):
+                        break  # what is read next would be the rest of it
+                    self.seen.append(json.loads(line))
+                    self.offset += len(line)
         return list(self.seen)
 
     def wait(self, condition, what, timeout=60):
