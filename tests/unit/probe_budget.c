@@ -285,16 +285,23 @@ static const struct budget_config usual = {
 	.limit = 0.02, .price_ns = 1000, .exit_ns = 5000000, .turn_cost_ns = 1000000, .ran = 1
 };
 
+static void open_first(struct budget *budget, const struct budget_reading *at, double turn_ns)
+{
+	uint64_t next;
+
+	assert_int_equal(budget_init(budget, &usual, at), 0);
+	assert_int_equal(budget_step(budget, at, &next), BUDGET_OPEN);
+	budget_turned(budget, true, turn_ns, at);
+}
+
 /* Who closes at what was allowed needs nobody to ask in between; what it cost is known later. */
 static void an_allowance_is_what_the_budget_has(void **state)
 {
 	struct budget_reading at = { 1000000000, 1000000000, 500 };
 	struct budget budget;
-	uint64_t next, allowed, spent;
+	uint64_t allowed, spent;
 
-	assert_int_equal(budget_init(&budget, &usual, &at), 0);
-	assert_int_equal(budget_step(&budget, &at, &next), BUDGET_OPEN);
-	budget_turned(&budget, true, 1e6, &at);
+	open_first(&budget, &at, 1e6);
 	allowed = budget_allowed(&budget);
 	assert_true(allowed > at.hits && allowed < at.hits + 40000);
 	at = (struct budget_reading){ at.now_ns + 30000000, at.ran_ns + 30000000, allowed + 1000 };
@@ -378,9 +385,7 @@ static void a_batch_in_a_closing_does_not_lengthen_it(void **state)
 	struct budget budget;
 	uint64_t next;
 
-	assert_int_equal(budget_init(&budget, &usual, &at), 0);
-	assert_int_equal(budget_step(&budget, &at, &next), BUDGET_OPEN);
-	budget_turned(&budget, true, 1e6, &at);
+	open_first(&budget, &at, 1e6);
 	for (int i = 0; i < 50; i++) { /* next to nothing is hit */
 		at.now_ns += 10 * MS;
 		at.ran_ns += 10 * MS;
@@ -402,9 +407,7 @@ static void one_slow_closing_is_forgotten(void **state)
 	struct budget budget;
 	uint64_t next, closed;
 
-	assert_int_equal(budget_init(&budget, &usual, &at), 0);
-	assert_int_equal(budget_step(&budget, &at, &next), BUDGET_OPEN);
-	budget_turned(&budget, true, 1e5, &at);
+	open_first(&budget, &at, 1e5);
 	for (int i = 0; i < 3; i++) {
 		at.now_ns += 10 * MS;
 		at.hits += 10000; /* all of the time */
@@ -433,9 +436,7 @@ static void a_burst_that_ends_a_window_is_told(void **state)
 	struct budget budget;
 	uint64_t next;
 
-	assert_int_equal(budget_init(&budget, &usual, &at), 0);
-	assert_int_equal(budget_step(&budget, &at, &next), BUDGET_OPEN);
-	budget_turned(&budget, true, 1e6, &at);
+	open_first(&budget, &at, 1e6);
 	for (int i = 0; i < 100; i++) { /* 0.1% of the time */
 		at.now_ns += 10 * MS;
 		at.ran_ns += 10 * MS;

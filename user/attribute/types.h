@@ -68,7 +68,7 @@ struct type {
 	int32_t dictoffset;	     /* 0 where dict_at does without it */
 	int32_t weakref_at;	     /* of the list of weak references, from the object; 0: none */
 	uint32_t min_size;	     /* no instance is smaller; its header in front included */
-	struct type_size size;	     /* for shapes from FIXED on */
+	struct type_size size;	     /* for FIXED and what follows; LIST: its base only */
 	uint8_t pre;		     /* bytes in front of the object: GC head, pre-header */
 	uint8_t shape;		     /* enum type_shape */
 	uint8_t dict_at;	     /* enum type_dict */
